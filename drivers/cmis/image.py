@@ -1,0 +1,145 @@
+"""A module's memory as plain bytes: lower memory and upper pages, with their checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from drivers.cmis.errors import InvalidMemoryError, PageUnavailableError
+
+HALF = 128
+"""Bytes of lower memory, and of every upper page."""
+
+FIRST_BANKED_PAGE = 0x10
+"""Pages below this exist once, whatever bank is selected."""
+
+_CHECKSUMS: dict[int, tuple[int, int, int]] = {  # page: (stored at, first byte summed, last byte summed)
+    0x00: (222, 128, 221),
+    0x01: (255, 130, 254),  # without the firmware revision in 128-129, which an update changes
+    0x02: (255, 128, 254),
+}
+
+
+def page_key(bank: int, page: int) -> tuple[int, int]:
+    """(bank, page), with the bank of an unbanked page set to 0."""
+    return (bank if page >= FIRST_BANKED_PAGE else 0, page)
+
+
+def check_span(byte: int, length: int) -> None:
+    """Check that ``length`` bytes from ``byte`` lie within one half of the 256 visible bytes.
+
+    :raises ValueError: when they do not; a fault of the caller, never of the module.
+    """
+    if length < 1 or byte < 0 or byte + length > (HALF if byte < HALF else 2 * HALF):
+        raise ValueError(f"{length} bytes from byte {byte} do not lie within bytes 0..127 or 128..255")
+
+
+class MemoryImage:
+    """Lower memory (may be missing in a dump) and upper pages of 128 bytes, keyed by (bank, page)."""
+
+    def __init__(
+        self, lower: bytes | None = bytes(HALF), pages: Mapping[tuple[int, int], bytes] | None = None
+    ) -> None:
+        """:raises InvalidMemoryError: when a part does not have 128 bytes."""
+        self._lower: bytearray | None = None if lower is None else bytearray(lower)
+        if self._lower is not None and len(self._lower) != HALF:
+            raise InvalidMemoryError(f"lower memory has {len(self._lower)} bytes, expected {HALF}")
+        self._pages: dict[tuple[int, int], bytearray] = {}
+        for (bank, page), data in (pages or {}).items():
+            self.add_page(bank, page, data)
+
+    def add_page(self, bank: int, page: int, data: bytes = bytes(HALF)) -> None:
+        """Create or replace an upper page.
+
+        :raises InvalidMemoryError: when it does not have 128 bytes, or bank or page is not 0..255.
+        """
+        if not (0 <= bank <= 0xFF and 0 <= page <= 0xFF):
+            raise InvalidMemoryError(f"bank {bank}, page {page}: both must be 0..255")
+        if len(data) != HALF:
+            raise InvalidMemoryError(f"page {page:02X}h bank {bank} has {len(data)} bytes, expected {HALF}")
+        self._pages[page_key(bank, page)] = bytearray(data)
+
+    def has(self, bank: int, page: int) -> bool:
+        """Whether this upper page is there."""
+        return page_key(bank, page) in self._pages
+
+    @property
+    def has_lower(self) -> bool:
+        """Whether lower memory is there."""
+        return self._lower is not None
+
+    def pages(self) -> Iterator[tuple[int, int]]:
+        """(bank, page) of every upper page, in order."""
+        return iter(sorted(self._pages))
+
+    def get(self, bank: int, page: int, byte: int, length: int) -> bytes:
+        """Read ``length`` bytes from ``byte`` (0..255; below 128 bank and page do not matter).
+
+        :raises PageUnavailableError: when the image does not hold them.
+        """
+        check_span(byte, length)
+        half = self._half(bank, page, byte)
+        start = byte % HALF
+        return bytes(half[start : start + length])
+
+    def put(self, bank: int, page: int, byte: int, data: bytes) -> None:
+        """Write ``data`` from ``byte`` on.
+
+        :raises PageUnavailableError: when the image does not hold that page.
+        """
+        check_span(byte, len(data))
+        start = byte % HALF
+        self._half(bank, page, byte)[start : start + len(data)] = data
+
+    def copy(self) -> MemoryImage:
+        """An independent copy."""
+        return MemoryImage(
+            None if self._lower is None else bytes(self._lower),
+            {key: bytes(data) for key, data in self._pages.items()},
+        )
+
+    def _half(self, bank: int, page: int, byte: int) -> bytearray:
+        if byte < HALF:
+            if self._lower is None:
+                raise PageUnavailableError(0, None, "the image does not hold it")
+            return self._lower
+        try:
+            return self._pages[page_key(bank, page)]
+        except KeyError:
+            raise PageUnavailableError(bank, page, "the image does not hold it") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A page's checksum as stored and as computed."""
+
+    page: int
+    byte: int
+    stored: int
+    computed: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether both agree."""
+        return self.stored == self.computed
+
+
+CHECKSUM_PAGES: tuple[int, ...] = tuple(_CHECKSUMS)
+"""Pages that end with a checksum."""
+
+
+def page_checksum(page: int, data: bytes) -> Checksum:
+    """Checksum of one of :data:`CHECKSUM_PAGES`: the low 8 bits of a sum (OIF-CMIS-05.4 §8.3 to §8.5).
+
+    ``data``: the page's 128 bytes, byte 128 first.
+    """
+    at, first, last = _CHECKSUMS[page]
+    return Checksum(page, at, data[at - HALF], sum(data[first - HALF : last - HALF + 1]) & 0xFF)
+
+
+def update_checksums(image: MemoryImage) -> None:
+    """Store the right checksum in every page of the image that has one."""
+    for page in CHECKSUM_PAGES:
+        if image.has(0, page):
+            checksum = page_checksum(page, image.get(0, page, HALF, HALF))
+            image.put(0, page, checksum.byte, bytes([checksum.computed]))

@@ -1,0 +1,216 @@
+"""The host's side of a CMIS module: reads and commands by name, whatever carries the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from drivers.clock import Clock
+from drivers.cmis import information
+from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState, duration_upper_s
+from drivers.cmis.errors import WriteNotTakenError
+from drivers.cmis.fields import LANES, Access, Field, Kind, Scalar, Value, encode
+from drivers.cmis.image import CHECKSUM_PAGES, HALF, Checksum, MemoryImage, page_checksum
+from drivers.cmis.information import Application, LaneMonitor, ModuleIdentity, Reach, Thresholds
+from drivers.cmis.memory_map import FIELDS
+from drivers.interfaces import MemoryPort
+
+__all__ = [
+    "Application",
+    "CmisModule",
+    "Flags",
+    "LaneMonitor",
+    "ModuleIdentity",
+    "PortImage",
+    "Reach",
+    "RemembersPage",
+    "Thresholds",
+    "flags_of",
+    "lane_bits",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Flags that were latched since they were last read. ``lanes``: flag name to lanes (1..8)."""
+
+    module: tuple[str, ...]
+    lanes: Mapping[str, tuple[int, ...]]
+
+
+@runtime_checkable
+class RemembersPage(Protocol):
+    """A memory that skips page selects it believes to be unnecessary."""
+
+    def forget_page(self) -> None:
+        """Select the page anew at the next access to upper memory."""
+
+
+class PortImage:
+    """A memory port as the source and destination of :func:`drivers.cmis.fields.decode` and ``encode``."""
+
+    def __init__(self, memory: MemoryPort) -> None:
+        self.get = memory.read
+        self.put = memory.write
+
+
+class CmisModule:
+    """One module. Does no I/O when it is constructed.
+
+    Every method raises :class:`drivers.cmis.errors.CmisError` for what is wrong with the module and
+    :class:`drivers.errors.BenchError` for what is wrong with the way to it.
+    """
+
+    def __init__(self, memory: MemoryPort, clock: Clock) -> None:
+        self.memory = memory
+        self.clock = clock
+        self.registers = PortImage(memory)
+
+    def get(self, name: str, bank: int = 0) -> Value:
+        """Read a field by name. Reading one clear-on-read flag clears all that share its byte: use
+        :meth:`flags` for those."""
+        return information.get(self.registers, name, bank)
+
+    def set(self, name: str, value: Value | Sequence[Scalar], bank: int = 0) -> None:
+        """Write a field by name, keeping other bits of its byte.
+
+        :raises ValueError: when the register cannot hold the value.
+        """
+        encode(FIELDS[name], value, self.registers, bank)
+
+    def set_and_verify(self, name: str, value: Value | Sequence[Scalar], bank: int = 0) -> None:
+        """Write a field and read it back.
+
+        :raises WriteNotTakenError: when it reads back something else.
+        """
+        self.set(name, value, bank)
+        found = self.get(name, bank)
+        if found != (tuple(value) if isinstance(value, list) else value):
+            field = FIELDS[name]
+            raise WriteNotTakenError(
+                f"{name} ({field.where}) reads back {found!r} after {value!r} was written to it"
+            )
+
+    def identity(self) -> ModuleIdentity:
+        """Who the module says it is."""
+        return information.read_identity(self.registers)
+
+    def applications(self) -> tuple[Application, ...]:
+        """The applications it advertises."""
+        return information.read_applications(self.registers)
+
+    def module_state(self) -> ModuleState:
+        """State of the module state machine."""
+        return ModuleState(information.get_int(self.registers, "ModuleState"))
+
+    def data_path_states(self, bank: int = 0) -> tuple[DataPathState, ...]:
+        """State of the data path of each of 8 host lanes."""
+        return tuple(
+            DataPathState(code) for code in information.get_codes(self.registers, "DPStateHostLane", bank)
+        )
+
+    def config_status(self, bank: int = 0) -> tuple[ConfigStatus, ...]:
+        """Result of the last configuration command of each of 8 host lanes."""
+        return tuple(
+            ConfigStatus(code) for code in information.get_codes(self.registers, "ConfigStatus", bank)
+        )
+
+    def temperature_c(self) -> float:
+        """The module's own temperature monitor."""
+        return information.get_float(self.registers, "TempMonValue")
+
+    def vcc_v(self) -> float:
+        """The module's own supply monitor."""
+        return information.get_float(self.registers, "VccMonVoltage")
+
+    def lane_monitors(self, bank: int = 0) -> tuple[LaneMonitor, ...]:
+        """Monitors of 8 media lanes."""
+        return information.read_lane_monitors(self.registers, bank)
+
+    def thresholds(self) -> Mapping[str, Thresholds]:
+        """Alarm and warning limits of the monitors."""
+        return information.read_thresholds(self.registers)
+
+    def reach(self) -> Reach:
+        """Supported fibre lengths."""
+        return information.read_reach(self.registers)
+
+    def flags(self, bank: int = 0) -> Flags:
+        """Latched flags. Reading clears them, so each byte is read once and only when this is called."""
+        image = MemoryImage()
+        image.add_page(bank, 0x11)
+        module_fields = [
+            field for field in FIELDS.values() if field.access is Access.RO_COR and field.byte < HALF
+        ]
+        lane_fields = [
+            field for field in FIELDS.values() if field.access is Access.RO_COR and field.page == 0x11
+        ]
+        for fields, page in ((module_fields, 0x00), (lane_fields, 0x11)):
+            first, last = min(field.byte for field in fields), max(field.byte for field in fields)
+            image.put(bank, page, first, self.memory.read(bank, page, first, last - first + 1))
+        return flags_of(image, bank)
+
+    def checksums(self) -> tuple[Checksum, ...]:
+        """Checksums of the pages that have one, as stored and as computed."""
+        flat = information.get_int(self.registers, "MemoryModel")
+        pages = CHECKSUM_PAGES[:1] if flat else CHECKSUM_PAGES
+        return tuple(page_checksum(page, self.memory.read(0, page, HALF, HALF)) for page in pages)
+
+    def duration_s(self, name: str) -> float:
+        """Upper bound of an advertised duration, e.g. ``MaxDurationDPInit``.
+
+        :raises InvalidMemoryError: when its code is reserved.
+        """
+        field = FIELDS[name]
+        return duration_upper_s(information.get_int(self.registers, name), what=f"{name} ({field.where})")
+
+    def set_output_disable_tx(self, lanes: Collection[int], bank: int = 0) -> None:
+        """Turn off the transmitters of exactly these media lanes (1..8), and on all others.
+
+        :raises WriteNotTakenError: when the register reads back something else.
+        """
+        self.set_and_verify("OutputDisableTx", lane_bits(lanes), bank)
+
+    def set_low_power(self, on: bool) -> None:
+        """Request low power by register (lower:26.4), or withdraw the request.
+
+        :raises WriteNotTakenError: when the register reads back something else.
+        """
+        self.set_and_verify("LowPwrRequestSW", int(on))
+
+    def forget_page(self) -> None:
+        """To be called when the module was reset, exchanged or lost its supply."""
+        if isinstance(self.memory, RemembersPage):
+            self.memory.forget_page()
+
+
+def lane_bits(lanes: Collection[int]) -> tuple[bool, ...]:
+    """The 8 truth values of a lane register with these lanes (1..8) set.
+
+    :raises ValueError: for a lane that is not 1..8.
+    """
+    wrong = sorted(set(lanes) - set(range(1, LANES + 1)))
+    if wrong:
+        raise ValueError(f"lanes are 1..{LANES}, not {wrong}")
+    return tuple(lane in lanes for lane in range(1, LANES + 1))
+
+
+def flags_of(image: MemoryImage, bank: int = 0) -> Flags:
+    """Flags that are set in an image, as far as it holds lower memory and page 11h."""
+
+    def latched(field: Field) -> bool:
+        return field.access is Access.RO_COR
+
+    module = tuple(
+        field.name
+        for field in FIELDS.values()
+        if latched(field) and field.byte < HALF and image.has_lower and information.get_int(image, field.name)
+    )
+    lanes = {
+        field.name: found
+        for field in FIELDS.values()
+        if latched(field) and field.kind is Kind.LANE_BITS and image.has(bank, field.page)
+        if (found := information.lanes_set(image, field.name, bank))
+    }
+    return Flags(module, lanes)

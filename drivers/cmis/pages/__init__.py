@@ -1,0 +1,1 @@
+"""The register tables, one module per page; each holds ``FIELDS``. Data only."""

@@ -1,0 +1,88 @@
+"""A two-wire bus over an object of smbus2's shape (its ``i2c_rdwr`` alone is used).
+
+``i2c_rdwr`` because SMBus block reads stop at 32 bytes while a module's page has 128, and because a
+register address and the read that follows it must be one transaction.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from smbus2 import i2c_msg
+
+from drivers.clock import Clock
+from drivers.errors import ConnectionFailedError, NoReplyError
+
+# What Linux bus drivers return when the target does not acknowledge. Which one depends on the adapter.
+_NACK_ERRNOS = frozenset({errno.ENXIO, errno.EREMOTEIO, errno.EIO, errno.ENODEV})
+
+
+class SmbusLike(Protocol):
+    """The part of ``smbus2.SMBus`` that is used."""
+
+    def i2c_rdwr(self, *i2c_msgs: i2c_msg) -> None:
+        """Transfer messages in one transaction with repeated starts."""
+
+    def close(self) -> None:
+        """Close the bus."""
+
+
+class I2cNackError(NoReplyError):
+    """The target did not acknowledge. A module that is busy does this for as long as it may."""
+
+
+class I2cBus:
+    """One bus, one lock. Counts its transactions, so that a plan's cost can be told."""
+
+    def __init__(self, smbus: SmbusLike, clock: Clock, *, name: str) -> None:
+        self.name = name
+        self._smbus = smbus
+        self._clock = clock
+        self._lock = threading.RLock()
+        self.transactions = 0
+
+    def transaction(self) -> AbstractContextManager[bool]:
+        """Hold the bus for several transfers that belong together (page select and read)."""
+        return self._lock
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write bytes to a 7-bit address.
+
+        :raises I2cNackError: when the target does not acknowledge.
+        :raises ConnectionFailedError: on any other fault of the bus.
+        """
+        self._transfer(address, i2c_msg.write(address, data))
+
+    def write_read(self, address: int, data: bytes, length: int) -> bytes:
+        """Write ``data``, then read ``length`` bytes after a repeated start.
+
+        :raises I2cNackError: when the target does not acknowledge.
+        :raises ConnectionFailedError: on any other fault of the bus.
+        """
+        answer = i2c_msg.read(address, length)
+        self._transfer(address, i2c_msg.write(address, data), answer)
+        return bytes(answer)
+
+    def close(self) -> None:
+        """Close the underlying bus."""
+        with self._lock:
+            self._smbus.close()
+
+    def _transfer(self, address: int, *messages: i2c_msg) -> None:
+        with self._lock:
+            self._clock.checkpoint()
+            self.transactions += 1
+            try:
+                self._smbus.i2c_rdwr(*messages)
+            except OSError as fault:
+                where = f"I2C address 0x{address:02X}"
+                if fault.errno in _NACK_ERRNOS:
+                    raise I2cNackError(self.name, f"{where} does not acknowledge") from fault
+                raise ConnectionFailedError(
+                    self.name,
+                    f"{where}: {fault}",
+                    advice="Check that the adapter is plugged in and that this user may open it.",
+                ) from fault

@@ -1,0 +1,245 @@
+"""Temptronic (inTEST) ATS-5xx ThermoStream air-forcing systems.
+
+Never run on hardware by this project. From the TP04300 manual and in agreement with public drivers:
+``SETN``, ``SETP``, ``WNDW``, ``SOAK``, ``LLIM``, ``ULIM``, ``ADMD``, ``DUTM``, ``DSNS``, ``HEAD``,
+``FLOW``, ``TEMP?``, ``TECR?``, ``EROR?``, ``CLER``, ``RSTO`` and its 4 s of dead time. From public
+drivers only: ``TMPA?``, ``TMPD?``, and that hot begins at 30 C and cold ends at 20 C. Uncertain: that
+``*ESR?`` tells of refused commands as IEEE 488.2 has it, the temperature range, and that a DUT sensor
+which is missing reads above 400 as ``TEMP?`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from drivers.clock import Clock
+from drivers.errors import (
+    BenchError,
+    GarbledReplyError,
+    InstrumentError,
+    InstrumentReportedError,
+    InvalidReadingError,
+)
+from drivers.interfaces import Identity, SafetyStep
+from drivers.replies import Reply
+from drivers.scpi import ScpiInstrument, ScpiSession, option
+
+__all__ = ["Ats545", "ThermalFaultError"]
+
+_INVALID_ABOVE_C = 400.0
+_SENSORS = {"t": 1, "k": 2}
+_REFUSED = 0b0011_0100  # *ESR?: query, execution and command error
+_FAULTS: Mapping[int, str] = {
+    0: "overheat",
+    1: "air temperature loop is open",
+    3: "low flow",
+    4: "low pressure of the input air",
+    5: "air sensor open",
+    7: "internal error",
+    9: "flow sensor",
+    10: "no line sense",
+    11: "non-volatile memory",
+    12: "battery-backed memory",
+    14: "no DUT sensor",
+}
+
+
+class ThermalFaultError(InstrumentError):
+    """The thermal source reports a fault of its own. Attribute ``bits``: its ``EROR?`` register."""
+
+    def __init__(self, instrument: str, bits: int) -> None:
+        self.bits = bits
+        known = [text for bit, text in _FAULTS.items() if bits >> bit & 1]
+        super().__init__(
+            instrument,
+            f"it reports {', '.join(known) or 'a fault without a name'}",
+            command="EROR?",
+            reply=bits,
+            advice="Check its compressed air and the sensor on the module, then clear_faults().",
+        )
+
+
+class Ats545(ScpiInstrument):
+    """An ATS-545 that controls the temperature of the module's case through a sensor attached to it.
+
+    Options: ``dut_sensor`` (``"t"`` or ``"k"``: thermocouple type, default ``"t"``), ``lowest_air_c`` and
+    ``highest_air_c`` (air limits, defaults -40 and 85: what an unpowered module is commonly stored at),
+    ``air_to_dut_limit_c`` (largest difference of air and case, default 50).
+    Serves the roles ``thermal`` and ``case_sensor``. Never run on hardware by this project.
+    """
+
+    model_pattern = r"(?i)(?:ATS|TP)[- ]?0?[0-9]{3,5}.*"
+    model_shown = "Temptronic ATS-545"
+    error_query: ClassVar[str | None] = None
+
+    dead_time_s: ClassVar[float] = 4.5
+    """Waited after ``RSTO``: the 4 s for which it takes no command (TP04300 manual) and half a second."""
+    ambient_c: ClassVar[float] = 25.0
+    """What :meth:`make_safe` commands."""
+    hot_from_c: ClassVar[float] = 30.0
+    cold_to_c: ClassVar[float] = 20.0
+
+    def __init__(
+        self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(session, clock, name=name, options=options)
+        sensor = option(self._options, "dut_sensor", "t", instrument=name).lower()
+        if sensor not in _SENSORS:
+            raise BenchError(
+                f"{name}: option 'dut_sensor' must be 't' or 'k', got {sensor!r} in the bench file"
+            )
+        self._sensor = _SENSORS[sensor]
+        self._lowest_air_c = option(self._options, "lowest_air_c", -40.0, instrument=name)
+        self._highest_air_c = option(self._options, "highest_air_c", 85.0, instrument=name)
+        self._air_to_dut_limit_c = option(self._options, "air_to_dut_limit_c", 50.0, instrument=name)
+        if not (
+            -99.0 <= self._lowest_air_c <= 25.0 <= self._highest_air_c <= 225.0
+            and 10.0 <= self._air_to_dut_limit_c <= 300.0
+        ):
+            raise BenchError(
+                f"{name}: lowest_air_c takes -99 to 25, highest_air_c 25 to 225, air_to_dut_limit_c 10 to 300"
+            )
+
+    @property
+    def temperature_range_c(self) -> tuple[float, float]:
+        """Lowest and highest set point, Celsius: the air limits of the bench file."""
+        return (self._lowest_air_c, self._highest_air_c)
+
+    def connect(self) -> Identity:
+        """Probe, check the model, go to the operator screen (4 s of dead time), clear status and faults.
+
+        :raises WrongIdentityError: when another model answers.
+        :raises ThermalFaultError: when a fault remains after clearing.
+        """
+        identity = super().connect()
+        self._session.command("RSTO")
+        self._clock.sleep(self.dead_time_s)
+        self._session.query("*ESR?")
+        self.clear_faults()
+        return identity
+
+    def start_setpoint_c(self, temperature_c: float, *, window_c: float, soak_s: float) -> None:
+        """Begin to bring the case to ``temperature_c``: limits, sensor, set point, window, soak, head down,
+        air on; the set point is read back.
+
+        :raises OutOfRangeError: set point outside :attr:`temperature_range_c`, window outside 0.1 to 9.9 C,
+            soak outside 0 to 9999 s; nothing was sent.
+        :raises InstrumentReportedError: when it refuses one of the commands.
+        :raises ThermalFaultError: when it reports a fault.
+        """
+        self._within(temperature_c, *self.temperature_range_c, "set point", "C")
+        self._within(window_c, 0.1, 9.9, "window", "C")
+        self._within(soak_s, 0.0, 9999.0, "soak time", "s")
+        self._command_all(
+            f"LLIM {self._lowest_air_c:.1f}",
+            f"ULIM {self._highest_air_c:.1f}",
+            f"ADMD {self._air_to_dut_limit_c:.0f}",
+            f"DSNS {self._sensor}",
+            "DUTM 1",
+            f"SETN {self._set_point_number(temperature_c)}",
+            f"SETP {temperature_c:.1f}",
+            f"WNDW {window_c:.1f}",
+            f"SOAK {soak_s:.0f}",
+            "HEAD 1",
+            "FLOW 1",
+        )
+        reply = self._session.query("SETP?")
+        if abs(reply.real() - temperature_c) > 0.06:
+            raise GarbledReplyError(
+                self._name,
+                f"set point {temperature_c:g} C reads back otherwise",
+                command="SETP?",
+                reply=reply.text,
+            )
+        self.check_faults()
+
+    def at_temperature(self) -> bool:
+        """Whether the case has stayed in the window for the soak time: bit 0 of ``TECR?``, which is live.
+
+        :raises ThermalFaultError: when it reports a fault: it would never get there.
+        """
+        self.check_faults()
+        return bool(self._session.query("TECR?").integer(0, 255) & 1)
+
+    def read_air_c(self) -> float:
+        """Air temperature at the nozzle, Celsius."""
+        return self._temperature_c("TMPA?")
+
+    def read_case_c(self) -> float:
+        """Temperature of the sensor on the module's case, Celsius.
+
+        :raises InvalidReadingError: when the sensor is open or not selected.
+        """
+        return self._temperature_c("TMPD?")
+
+    def check_faults(self) -> None:
+        """Return when it reports no fault.
+
+        :raises ThermalFaultError: when it does.
+        """
+        bits = self._session.query("EROR?").integer(0, 0xFFFF)
+        if bits:
+            raise ThermalFaultError(self._name, bits)
+
+    def clear_faults(self) -> None:
+        """Clear its fault register and see whether a fault comes back.
+
+        :raises ThermalFaultError: when one does.
+        """
+        self._session.command("CLER")
+        self.check_faults()
+
+    def make_safe(self) -> tuple[SafetyStep, ...]:
+        """Command ambient air: air control, set point 25 C, air on; the set point is read back.
+
+        The air stays on on purpose: dry air at ambient brings a hot module down and a cold one up without
+        dew, which a stopped stream does not. Air control, not case control: a sensor that fell off must
+        not drive the air to its limits. Whoever is at the bench lifts the head.
+        """
+        action = "air to ambient"
+        try:
+            self._session.resynchronise()
+            for command in ("DUTM 0", "SETN 1", f"SETP {self.ambient_c:.1f}", "FLOW 1"):
+                self._session.command(command)
+            set_c = self._session.query("SETP?").real()
+            air_c = self._session.query("TMPA?").text
+        except InstrumentError as fault:
+            return (SafetyStep(action, str(fault), safe=False),)
+        return (
+            SafetyStep(
+                action,
+                f"set point {set_c:.1f} C, air flowing at {air_c[:16]} C",
+                safe=abs(set_c - self.ambient_c) < 0.06,
+            ),
+        )
+
+    def _set_point_number(self, temperature_c: float) -> int:
+        if temperature_c >= self.hot_from_c:
+            return 0
+        return 2 if temperature_c <= self.cold_to_c else 1
+
+    def _command_all(self, *commands: str) -> None:
+        self._session.query("*ESR?")
+        for command in commands:
+            self._session.command(command)
+            status = self._session.query("*ESR?").integer(0, 255)
+            if status & _REFUSED:
+                raise InstrumentReportedError(
+                    self._name, command, ((status, "command refused (event status register)"),)
+                )
+
+    def _temperature_c(self, query: str) -> float:
+        reply: Reply = self._session.query(query)
+        value_c = reply.real()
+        if value_c > _INVALID_ABOVE_C:
+            raise InvalidReadingError(
+                self._name,
+                "no valid temperature",
+                command=query,
+                reply=reply.text,
+                advice="Check the sensor on the module and the option dut_sensor.",
+            )
+        if value_c < -273.15:
+            raise GarbledReplyError(self._name, "below absolute zero", command=query, reply=reply.text)
+        return value_c

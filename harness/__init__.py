@@ -1,0 +1,1 @@
+"""The bench controller: benches, wiring, limits, verdicts, records and the command line."""

@@ -1,0 +1,29 @@
+"""What an acquisition returns: measured values by parameter and lane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drivers.errors import BenchError
+from harness.measurement import Measured, NotOffered
+from harness.records import Acquisition
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """An acquisition's record and the values derived from it, keyed by (parameter, lane or None)."""
+
+    record: Acquisition
+    measured: Mapping[tuple[str, int | None], Measured | NotOffered]
+
+    def of(self, parameter: str, lane: int | None = None) -> Measured | NotOffered:
+        """The value of a parameter.
+
+        :raises BenchError: when the acquisition has none: a fault of plan or bench, not of the module.
+        """
+        try:
+            return self.measured[parameter, lane]
+        except KeyError:
+            where = "" if lane is None else f" on lane {lane}"
+            raise BenchError(f"the acquisition {self.record.name} has no {parameter}{where}") from None

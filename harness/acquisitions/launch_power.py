@@ -1,0 +1,225 @@
+"""Average launch power at TP2, with the transmitters on and with them disabled.
+
+Source: IEEE 802.3 clause 124 (Table 124-6), average launch power and average launch power of OFF
+transmitter. The meter reads at the end of the bench's path; the path's loss from the wiring is added.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from drivers.cmis.codes import DataPathState
+from drivers.cmis.errors import CmisError
+from drivers.cmis.module import CmisModule
+from drivers.units import db_from_ratio, dbm_from_w, ratio_from_db
+from harness.acquisitions.acquired import Acquired
+from harness.bench import Bench
+from harness.measurement import Measured, NotOffered
+from harness.run import Run
+from harness.uncertainty import Contribution, expanded, from_expanded, from_readings
+from harness.wiring import MODULE, OpticalPath, Port
+
+METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6
+AVERAGING_S = 0.1
+READINGS = 4
+# OIF-CMIS-05.4, Table 10-5: Tx disable acts within 100 ms, enable within 400 ms.
+TX_DISABLE_S = 0.1
+TX_ENABLE_S = 0.4
+# The module refreshes its monitors at a rate it does not tell; a reading must be newer than the light.
+MONITOR_REFRESH_S = 1.0
+# In dB around a power far above the noise, 1 % is 0.0432 dB.
+_DB_PER_RATIO = 10.0 / math.log(10.0)
+
+
+def route_transmitters(bench: Bench, lanes: Sequence[int]) -> dict[int, OpticalPath]:
+    """Send each lane's light to a port of the power meter of its own, and return the ways taken.
+
+    :raises WiringError: when the bench file has no such way.
+    :raises InstrumentError: when a switch does not take the routes.
+    """
+    paths: dict[int, OpticalPath] = {}
+    taken: list[Port] = []
+    for lane in lanes:
+        paths[lane] = bench.spec.wiring.path(
+            Port(MODULE, f"tx{lane}"), "power_meter", prefer=lane, taken=taken
+        )
+        taken.append(paths[lane].end)
+    routes = {entry: leave for path in paths.values() for _, entry, leave in path.routes}
+    if routes:
+        standing = bench.optical_switch.routes()
+        missing = {entry: leave for entry, leave in routes.items() if standing.get(entry) != leave}
+        if missing:
+            bench.optical_switch.route(missing)
+    return paths
+
+
+@contextmanager
+def transmitters_disabled(module: CmisModule, bench: Bench, lanes: Sequence[int]) -> Iterator[None]:
+    """Within this context the lanes' transmitters are off (OutputDisableTx, page 10h byte 130); afterwards
+    they are as before, and lit again.
+
+    :raises CmisError: when the data paths do not come back in time.
+    """
+    before = module.data_path_states()
+    module.set_output_disable_tx(lanes)
+    bench.clock.sleep(TX_DISABLE_S + module.duration_s("MaxDurationDPTxTurnOff"))
+    try:
+        yield
+    finally:
+        module.set_output_disable_tx(())
+        _wait_for_light(module, bench, before)
+
+
+def _wait_for_light(module: CmisModule, bench: Bench, before: tuple[DataPathState, ...]) -> None:
+    """Wait until the data paths are where they were.
+
+    :raises CmisError: when they are not within the advertised time: the module's failure.
+    """
+    allowed_s = TX_ENABLE_S + module.duration_s("MaxDurationDPTxTurnOn")
+    start_s = bench.clock.now_s()
+    while (now := module.data_path_states()) != before:
+        if bench.clock.now_s() - start_s >= allowed_s:
+            late = [lane for lane, (a, b) in enumerate(zip(now, before, strict=True), start=1) if a is not b]
+            raise CmisError(
+                f"host lanes {', '.join(map(str, late))}: data path is {now[late[0] - 1].name}, "
+                f"not {before[late[0] - 1].name}, {allowed_s:g} s after OutputDisableTx was released"
+            )
+        bench.clock.sleep(0.05)
+
+
+def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
+    """Average launch power of all lanes at once, and the module's own Tx power monitor beside it.
+
+    Gives ``average_launch_power`` (dBm, TP2) and ``tx_power_monitor_error`` (dB, monitor minus meter).
+    """
+    bench, meter = run.bench, run.bench.power_meter
+    start_s = bench.clock.now_s()
+    paths = route_transmitters(bench, lanes)
+    ports = {lane: path.end.number for lane, path in paths.items()}
+    meter.configure(
+        wavelength_nm=METER_WAVELENGTH_NM, averaging_s=AVERAGING_S, channels=tuple(ports.values())
+    )
+    bench.clock.sleep(MONITOR_REFRESH_S)
+    readings_w = _read(bench, ports)
+    monitors = {monitor.lane: monitor for monitor in run.module.lane_monitors()}
+    budgets: dict[int, list[Contribution]] = {}
+    at_tp2_dbm: dict[int, float] = {}
+    for lane, path in paths.items():
+        mean_w = statistics.fmean(readings_w[lane])
+        at_tp2_dbm[lane] = dbm_from_w(mean_w) + path.loss_db
+        relative = (
+            [_DB_PER_RATIO * (reading / mean_w - 1.0) for reading in readings_w[lane]] if mean_w > 0 else []
+        )
+        budgets[lane] = _budget(run, path, relative)
+    record = run.record_acquisition(
+        "launch_power",
+        start_s,
+        conditions={"wavelength_nm": METER_WAVELENGTH_NM, "averaging_s": AVERAGING_S, "readings": READINGS},
+        data={
+            "meter_w": {str(lane): values for lane, values in readings_w.items()},
+            "tx_power_monitor_w": {str(lane): monitors[lane].tx_power_w for lane in lanes},
+            "path_loss_db": {str(lane): path.loss_db for lane, path in paths.items()},
+        },
+        budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
+    )
+    measured: dict[tuple[str, int | None], Measured | NotOffered] = {}
+    for lane in lanes:
+        uncertainty_db = expanded(budgets[lane])
+        common = run.measured_from(record, lane=lane, uncertainty=uncertainty_db)
+        measured["average_launch_power", lane] = common(
+            value=at_tp2_dbm[lane], unit="dBm", plane="TP2", detector="power_meter"
+        )
+        monitor_dbm = monitors[lane].tx_power_dbm
+        measured["tx_power_monitor_error", lane] = (
+            NotOffered("the module has no Tx power monitor (page 01h byte 160, bit 1)")
+            if monitor_dbm is None
+            else common(
+                value=monitor_dbm - at_tp2_dbm[lane],
+                unit="dB",
+                plane="TP2",
+                detector="module monitor against power_meter",
+            )
+        )
+    return Acquired(record, measured)
+
+
+def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
+    """Average launch power of the transmitters while they are disabled.
+
+    Gives ``average_launch_power_off`` (dBm, TP2). A reading at or below the meter's lowest range is
+    reported as that range, which is then an upper bound (condition ``at_meter_floor``).
+    """
+    bench, meter = run.bench, run.bench.power_meter
+    start_s = bench.clock.now_s()
+    paths = route_transmitters(bench, lanes)
+    ports = {lane: path.end.number for lane, path in paths.items()}
+    meter.configure(
+        wavelength_nm=METER_WAVELENGTH_NM, averaging_s=AVERAGING_S, channels=tuple(ports.values())
+    )
+    with transmitters_disabled(run.module, bench, lanes):
+        readings_w = _read(bench, ports)
+    floor_dbm = meter.range_dbm[0]
+    floor_w = 1e-3 * ratio_from_db(floor_dbm)
+    budgets: dict[int, list[Contribution]] = {}
+    values: dict[int, tuple[float, bool]] = {}
+    for lane, path in paths.items():
+        mean_w = statistics.fmean(readings_w[lane])
+        at_floor = mean_w <= floor_w
+        seen_w = max(mean_w, floor_w)
+        values[lane] = dbm_from_w(seen_w) + path.loss_db, at_floor
+        relative = [] if at_floor else [_DB_PER_RATIO * (value / seen_w - 1.0) for value in readings_w[lane]]
+        budgets[lane] = _budget(run, path, relative)
+        noise_db = db_from_ratio(1.0 + floor_w / seen_w)
+        budgets[lane].append(
+            Contribution("meter noise floor", noise_db / 2.0, "dB", "lowest range of the meter")
+        )
+    record = run.record_acquisition(
+        "launch_power_off",
+        start_s,
+        conditions={
+            "wavelength_nm": METER_WAVELENGTH_NM,
+            "averaging_s": AVERAGING_S,
+            "transmitters": "disabled",
+        },
+        data={
+            "meter_w": {str(lane): readings for lane, readings in readings_w.items()},
+            "path_loss_db": {str(lane): path.loss_db for lane, path in paths.items()},
+        },
+        budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
+    )
+    measured: dict[tuple[str, int | None], Measured] = {}
+    for lane, (value_dbm, at_floor) in values.items():
+        common = run.measured_from(record, lane=lane, uncertainty=expanded(budgets[lane]))
+        measured["average_launch_power_off", lane] = common(
+            value=value_dbm,
+            unit="dBm",
+            plane="TP2",
+            detector="power_meter",
+            conditions={"transmitters": "disabled", "at_meter_floor": at_floor},
+        )
+    return Acquired(record, measured)
+
+
+def _read(bench: Bench, ports: Mapping[int, int]) -> dict[int, list[float]]:
+    lane_of = {port: lane for lane, port in ports.items()}
+    readings_w: dict[int, list[float]] = {lane: [] for lane in ports}
+    for _ in range(READINGS):
+        for reading in bench.power_meter.read_powers_w(tuple(ports.values())):
+            readings_w[lane_of[reading.channel]].append(reading.power_w)
+    return readings_w
+
+
+def _budget(run: Run, path: OpticalPath, relative_db: Sequence[float]) -> list[Contribution]:
+    spec = run.bench.spec.instruments["power_meter"]
+    certificate = spec.calibration.certificate if spec.calibration else "bench file, no certificate"
+    budget = [
+        from_expanded("power meter", spec.uncertainty or 0.0, "dB", certificate),
+        from_expanded("path loss", path.uncertainty_db, "dB", " > ".join(path.hops)),
+    ]
+    if relative_db:
+        budget.append(from_readings("repeatability", relative_db, "dB"))
+    return budget

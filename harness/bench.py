@@ -1,0 +1,147 @@
+"""An open bench: the instruments by role, one clock, and the way to make everything safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar, cast
+
+from drivers.clock import Clock, StopFlag
+from drivers.errors import BenchError
+from drivers.interfaces import (
+    CaseSensor,
+    HostBoard,
+    Identity,
+    Instrument,
+    OpticalSwitch,
+    PowerMeter,
+    PowerSupply,
+    SafetyStep,
+    Thermal,
+)
+from harness.benchfile import BenchSpec
+from harness.safety import SafetyResult, make_all_safe
+
+T = TypeVar("T")
+
+# Who is made safe before whom: what makes light, then what feeds it, then what heats it.
+_SAFE_ORDER = (
+    ("host_board", "reference_tx"),
+    ("power_supply",),
+    ("thermal", "optical_switch", "power_meter", "attenuator"),
+)
+
+
+class BenchIo(Protocol):
+    """What a bench is opened over: the lab's buses, or a simulated world behind the same libraries."""
+
+    @property
+    def clock(self) -> Clock:
+        """The bench's time."""
+
+    def close(self) -> None:
+        """Close every session and bus."""
+
+    def bus_transactions(self) -> int:
+        """Transactions on the two-wire buses so far."""
+
+    def round_trips(self) -> int:
+        """Round trips to instruments so far."""
+
+
+class Bench:
+    """The instruments of a bench. Opening is :mod:`harness.opening`'s work."""
+
+    def __init__(
+        self, spec: BenchSpec, io: BenchIo, stop: StopFlag, instruments: Mapping[str, Instrument]
+    ) -> None:
+        self.spec = spec
+        self.stop = stop
+        self.instruments = dict(instruments)
+        self.identities: dict[str, Identity] = {}
+        self._io = io
+
+    @property
+    def clock(self) -> Clock:
+        """The bench's time."""
+        return self._io.clock
+
+    def has(self, role: str) -> bool:
+        """Whether the bench has an instrument in a role."""
+        return role in self.instruments
+
+    def _role(self, role: str, kind: Callable[..., T]) -> T:
+        try:
+            return cast("T", self.instruments[role])
+        except KeyError:
+            raise BenchError(
+                f"the bench {self.spec.name} has no {role}; add one to {self.spec.path.name}"
+            ) from None
+
+    @property
+    def power_meter(self) -> PowerMeter:
+        """Role ``power_meter``."""
+        return self._role("power_meter", PowerMeter)
+
+    @property
+    def optical_switch(self) -> OpticalSwitch:
+        """Role ``optical_switch``."""
+        return self._role("optical_switch", OpticalSwitch)
+
+    @property
+    def power_supply(self) -> PowerSupply:
+        """Role ``power_supply``."""
+        return self._role("power_supply", PowerSupply)
+
+    @property
+    def thermal(self) -> Thermal:
+        """Role ``thermal``."""
+        return self._role("thermal", Thermal)
+
+    @property
+    def case_sensor(self) -> CaseSensor:
+        """Role ``case_sensor``."""
+        return self._role("case_sensor", CaseSensor)
+
+    @property
+    def host_board(self) -> HostBoard:
+        """Role ``host_board``."""
+        return self._role("host_board", HostBoard)
+
+    def own_roles(self) -> tuple[str, ...]:
+        """Roles with an instrument of their own, in the bench file's order."""
+        return tuple(role for role in self.instruments if not self.spec.instruments[role].shared_with)
+
+    def connect(self) -> None:
+        """Connect every instrument.
+
+        :raises InstrumentError: at the first that cannot be.
+        """
+        for role in self.own_roles():
+            self.identities[role] = self.instruments[role].connect()
+
+    def make_safe(
+        self, first: Sequence[tuple[str, Callable[[], Sequence[SafetyStep]]]] = ()
+    ) -> tuple[SafetyResult, ...]:
+        """Bring everything to its safe state. ``first``: what goes before all instruments (the module's own
+        transmitters). Stop requests are kept out meanwhile. Never raises."""
+        roles = set(self.own_roles())
+        groups = [
+            [(role, self.instruments[role].make_safe) for role in group if role in roles]
+            for group in _SAFE_ORDER
+        ]
+        named = {role for group in _SAFE_ORDER for role in group}
+        groups.append([(role, self.instruments[role].make_safe) for role in sorted(roles - named)])
+        with self.stop.shield():
+            return make_all_safe([list(first), *groups])
+
+    def bus_transactions(self) -> int:
+        """Transactions on the two-wire buses so far."""
+        return self._io.bus_transactions()
+
+    def round_trips(self) -> int:
+        """Round trips to instruments so far."""
+        return self._io.round_trips()
+
+    def close(self) -> None:
+        """Close every session; the bench cannot be used afterwards."""
+        self._io.close()

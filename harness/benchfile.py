@@ -1,0 +1,343 @@
+"""The bench file: which instruments stand in which role, and how everything is connected.
+
+A file is validated completely before anything is opened; every mistake is one line with file and key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivers.catalogue import DRIVERS, check_options
+from drivers.errors import BenchError
+from harness.tables import Table, TableError, read_table
+from harness.verdict import DECISION_RULE
+from harness.wiring import MODULE, Fibre, InsertionLoss, Wiring, parse_port, wiring_complaints
+
+BENCHES_FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "benches"
+ROLES = (
+    "power_meter",
+    "attenuator",
+    "optical_switch",
+    "oscilloscope",
+    "bert",
+    "spectrum_analyser",
+    "power_supply",
+    "thermal",
+    "case_sensor",
+    "host_board",
+    "reference_tx",
+    "operator",
+)
+REQUIRED_ROLES = ("power_meter", "power_supply", "thermal", "case_sensor", "host_board")
+_CLOCKS = ("wall", "virtual")
+_I2C_ADDRESS = re.compile(r"i2c:\d{1,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a certificate says, as written in the bench file."""
+
+    certificate: str
+    date: str
+    due: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentSpec:
+    """One instrument in a role. ``shared_with`` names the role whose instrument it is, if it is the same
+    one. ``uncertainty``: expanded (k = 2), in ``uncertainty_unit``, of what the role measures."""
+
+    role: str
+    driver: str
+    address: str
+    options: Mapping[str, Any]
+    shared_with: str
+    uncertainty: float | None
+    uncertainty_unit: str
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True)
+class SupplySpec:
+    """How the supply reaches the module's connector."""
+
+    channel: int
+    remote_sense: bool
+    lead_resistance_ohm: float
+    lead_uncertainty_ohm: float
+    current_limit_a: float
+    overvoltage_v: float
+    tolerance_v: float
+    settling_s: float
+    voltage_uncertainty_v: float
+    current_uncertainty_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalSpec:
+    """How the thermal source reaches the module's case."""
+
+    ambient_c: float
+    window_c: float
+    soak_s: float
+    time_limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSpec:
+    """What the simulated bench is made of; ``None`` in :class:`BenchSpec` means a lab."""
+
+    module: str
+    seed: int
+    room_temp_c: float
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSpec:
+    """A bench, as its file describes it."""
+
+    path: Path
+    sha256: str
+    name: str
+    description: str
+    decision_rule: str
+    clock: str
+    visa_library: str
+    instruments: Mapping[str, InstrumentSpec]
+    wiring: Wiring
+    supply: SupplySpec
+    thermal: ThermalSpec
+    simulation: SimulationSpec | None
+
+
+# What each role's stated uncertainty is expressed in.
+_UNCERTAINTY_UNITS = {"power_meter": "dB", "case_sensor": "K"}
+
+
+def find_bench_file(name: str) -> Path:
+    """A bench file by path, or by the name of one that is shipped (``sim-dr4``).
+
+    :raises TableError: when there is none.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = BENCHES_FOLDER / f"{name}.toml"
+    if Path(name).name == name and shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(p.stem for p in BENCHES_FOLDER.glob("*.toml")))
+    raise TableError([f"{name}: no such bench file; shipped ones can be named alone: {known}"])
+
+
+def load_bench(path: Path) -> BenchSpec:
+    """Read and validate a bench file.
+
+    :raises TableError: with one line per mistake, naming file and key.
+    """
+    table = read_table(path)
+    table.integer("schema", low=1, high=1)
+    bench = table.table("bench")
+    name = bench.text("name")
+    description = bench.text("description", "")
+    decision_rule = bench.text("decision_rule", DECISION_RULE, choices=[DECISION_RULE])
+    bench.end()
+    simulation = _simulation(table)
+    clock_table = table.table("clock")
+    clock = clock_table.text("kind", choices=_CLOCKS)
+    clock_table.end()
+    if clock in _CLOCKS and (clock == "virtual") != (simulation is not None):
+        clock_table.complain(
+            "kind", "a virtual clock and a [simulation] table go together: have both or neither"
+        )
+    io = table.table("io", required=False)
+    visa_library = io.text("visa_library", "@py")
+    io.end()
+    instruments, passes = _instruments(table.table("instruments"))
+    wiring = _wiring(table, instruments, passes)
+    supply = _supply(table.table("supply"))
+    thermal = _thermal(table.table("thermal"))
+    table.end()
+    table.finish()
+    return BenchSpec(
+        path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        name=name,
+        description=description,
+        decision_rule=decision_rule,
+        clock=clock,
+        visa_library=visa_library,
+        instruments=instruments,
+        wiring=wiring,
+        supply=supply,
+        thermal=thermal,
+        simulation=simulation,
+    )
+
+
+def _simulation(table: Table) -> SimulationSpec | None:
+    if not table.has("simulation"):
+        return None
+    part = table.table("simulation")
+    spec = SimulationSpec(
+        module=part.text("module"),
+        seed=part.integer("seed", 1),
+        room_temp_c=part.quantity("room_temp", "degC", "23 degC"),
+    )
+    part.end()
+    return spec
+
+
+def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, InsertionLoss]]:
+    specs: dict[str, InstrumentSpec] = {}
+    passes: dict[str, InsertionLoss] = {}
+    addresses: dict[str, str] = {}
+    for role, part in table.named():
+        if role not in ROLES:
+            table.complain(role, f"is not a role; roles are {', '.join(ROLES)}")
+            continue
+        specs[role] = _instrument(role, part)
+        if part.has("pass"):
+            loss = part.table("pass")
+            passes[role] = InsertionLoss(
+                loss.quantity("loss", "dB", low=0.0), loss.quantity("uncertainty", "dB", low=0.0)
+            )
+            loss.end()
+        part.end()
+        address = specs[role].address
+        if address and address in addresses:
+            part.complain(
+                "address", f"{address} is used already, by {addresses[address]}; write shared_with instead"
+            )
+        addresses.setdefault(address, role)
+    for role in REQUIRED_ROLES:
+        if role not in specs:
+            table.complain(role, "is missing: every bench needs this role")
+    for role, spec in specs.items():
+        _check_shared(table, role, spec, specs)
+    return specs, passes
+
+
+def _check_shared(table: Table, role: str, spec: InstrumentSpec, specs: Mapping[str, InstrumentSpec]) -> None:
+    if not spec.shared_with:
+        return
+    owner = specs.get(spec.shared_with)
+    if owner is None or owner.shared_with:
+        table.complain(
+            f"{role}.shared_with", f"{spec.shared_with!r} is no role with an instrument of its own"
+        )
+    elif owner.driver in DRIVERS and role not in DRIVERS[owner.driver].roles:
+        table.complain(f"{role}.shared_with", f"{owner.driver} cannot be a {role}")
+
+
+def _instrument(role: str, part: Table) -> InstrumentSpec:
+    shared_with = part.text("shared_with", "")
+    driver = address = ""
+    options: Mapping[str, Any] = {}
+    if not shared_with:
+        driver = part.text("driver")
+        address = part.text("address")
+        info = DRIVERS.get(driver)
+        if driver and info is None:
+            part.complain("driver", f"unknown driver {driver!r}; known are {', '.join(sorted(DRIVERS))}")
+        elif info is not None:
+            if role not in info.roles:
+                part.complain("driver", f"{driver} cannot be a {role}; it can be {', '.join(info.roles)}")
+            options = _options(part, driver)
+            if address and info.transport == "i2c" and not _I2C_ADDRESS.fullmatch(address):
+                part.complain("address", f"{address!r} is no I2C bus; write i2c:1 for /dev/i2c-1")
+            if address and info.transport == "visa" and "::" not in address:
+                part.complain(
+                    "address", f"{address!r} is no VISA address, such as TCPIP0::192.0.2.1::inst0::INSTR"
+                )
+    unit = _UNCERTAINTY_UNITS.get(role, "")
+    uncertainty = part.quantity("uncertainty", unit, low=0.0) if unit else None
+    return InstrumentSpec(role, driver, address, options, shared_with, uncertainty, unit, _calibration(part))
+
+
+def _options(part: Table, driver: str) -> dict[str, Any]:
+    table = part.table("options", required=False)
+    options = {key: table.raw(key) for key in table.names()}
+    for key, value in options.items():
+        try:
+            check_options(driver, {key: value})
+        except BenchError as fault:
+            table.complain(key, str(fault))
+    return options
+
+
+def _calibration(part: Table) -> Calibration | None:
+    if not part.has("calibration"):
+        return None
+    table = part.table("calibration")
+    date, due = table.date("date"), table.date("due")
+    if due < date:
+        table.complain("due", f"{due} is before the calibration itself, {date}")
+    calibration = Calibration(table.text("certificate"), date.isoformat(), due.isoformat())
+    table.end()
+    return calibration
+
+
+def _wiring(
+    table: Table, instruments: Mapping[str, InstrumentSpec], passes: Mapping[str, InsertionLoss]
+) -> Wiring:
+    fibres: list[tuple[str, Fibre]] = []
+    for index, part in enumerate(table.tables("fibre"), start=1):
+        ports = []
+        for key in ("from", "to"):
+            text = part.text(key)
+            try:
+                port = parse_port(text)
+            except ValueError as fault:
+                if text:
+                    part.complain(key, str(fault))
+                continue
+            if port.role != MODULE and port.role not in instruments:
+                part.complain(key, f"the bench has no {port.role}")
+            ports.append(port)
+        loss_db = part.quantity("loss", "dB", low=0.0)
+        uncertainty_db = part.quantity("uncertainty", "dB", low=0.0)
+        part.end()
+        if len(ports) == 2:
+            fibres.append((f"fibre[{index}]", Fibre(ports[0], ports[1], loss_db, uncertainty_db)))
+    for key, complaint in wiring_complaints(fibres, matrices=passes):
+        table.complain(key, complaint)
+    return Wiring([fibre for _, fibre in fibres], passes)
+
+
+def _supply(part: Table) -> SupplySpec:
+    sense = part.text("sense", choices=("remote", "local"))
+    remote = sense == "remote"
+    if not remote and not part.has("lead_resistance"):
+        part.complain(
+            "lead_resistance", "is missing; with local sense it is needed to know the module's voltage"
+        )
+    spec = SupplySpec(
+        channel=part.integer("channel", low=1, high=16),
+        remote_sense=remote,
+        lead_resistance_ohm=part.quantity("lead_resistance", "ohm", "0 ohm", low=0.0),
+        lead_uncertainty_ohm=part.quantity("lead_uncertainty", "ohm", "0 ohm", low=0.0),
+        current_limit_a=part.quantity("current_limit", "A", low=0.0),
+        overvoltage_v=part.quantity("overvoltage", "V", low=0.0),
+        tolerance_v=part.quantity("tolerance", "V", "10 mV", low=0.0),
+        settling_s=part.quantity("settling", "s", "0.2 s", low=0.0),
+        voltage_uncertainty_v=part.quantity("voltage_uncertainty", "V", low=0.0),
+        current_uncertainty_a=part.quantity("current_uncertainty", "A", low=0.0),
+    )
+    part.end()
+    return spec
+
+
+def _thermal(part: Table) -> ThermalSpec:
+    spec = ThermalSpec(
+        ambient_c=part.quantity("ambient", "degC", "25 degC"),
+        window_c=part.quantity("window", "K", "1 K", low=0.0),
+        soak_s=part.quantity("soak", "s", low=0.0),
+        time_limit_s=part.quantity("time_limit", "s", low=0.0),
+    )
+    part.end()
+    return spec

@@ -1,0 +1,67 @@
+"""The command line: a literal table of commands, each resolved when it is called.
+
+Nothing of the project is imported here, so that ``lanewise --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "qualify": ("qualify a module: run a plan on a bench, write the report", "fixtures.qualify:main"),
+    "report": ("make the documents of a run again, from its folder alone", "reports.command:main"),
+    "limits": ("print the limits of a PMD with their sources", "harness.commands.limits:main"),
+    "bench": (
+        "check a bench: instruments, identities, what each path can reach",
+        "harness.commands.bench:main",
+    ),
+    "module": ("read modules: decode a memory dump", "harness.commands.module:main"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. Exit codes: 0 done or pass, 1 the module failed, 2 a problem of bench, file or usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] in {"-V", "--version"}:
+        from importlib.metadata import version
+
+        print(f"lanewise {version('lanewise')}")
+        return 0
+    entry = COMMANDS.get(arguments[0])
+    if entry is None:
+        print(f"lanewise: no command {arguments[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    try:
+        return _resolve(entry[1])(arguments[1:])
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has seen enough. Nothing more can be written, at exit either.
+        sys.stdout = None
+        return 0
+
+
+def usage() -> str:
+    """The help text."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, (text, _) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: lanewise COMMAND [...]",
+            "",
+            "Qualifies 400G optical modules, on a lab bench or a simulated one.",
+            "",
+            *lines,
+            "",
+            "`lanewise COMMAND --help` tells more of a command.",
+        ]
+    )
+
+
+def _resolve(target: str) -> Callable[[Sequence[str]], int]:
+    module, _, name = target.partition(":")
+    function: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
+    return function

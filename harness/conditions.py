@@ -1,0 +1,161 @@
+"""Conditions at the module: supply at its connector, temperature of its case. Reached, read, and only then
+called reached."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from drivers.clock import wait_until
+from drivers.errors import NotSettledError
+from harness.bench import Bench
+from harness.corner import Corner
+
+_POLL_S = 1.0
+_VOLTAGE_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorReading:
+    """Supply at the module's connector, with expanded uncertainties (k = 2)."""
+
+    voltage_v: float
+    voltage_uncertainty_v: float
+    current_a: float
+    current_uncertainty_a: float
+
+    @property
+    def power_w(self) -> float:
+        """What the module draws."""
+        return self.voltage_v * self.current_a
+
+    @property
+    def power_uncertainty_w(self) -> float:
+        """Expanded uncertainty (k = 2) of it."""
+        return math.hypot(
+            self.voltage_uncertainty_v * self.current_a, self.current_uncertainty_a * self.voltage_v
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The bench stands at a corner; what was read there."""
+
+    corner: Corner
+    case_temp_measured_c: float
+    vcc_v: float
+    chamber_moved: bool
+    settling_s: float
+
+
+class Conditioner:
+    """Moves supply and temperature, and only what has to move: the chamber once per visit."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._standing: Corner | None = None
+        self.chamber_moves = 0
+
+    def power_on(self, vcc_v: float) -> ConnectorReading:
+        """Turn the module's supply on, with its limits set first.
+
+        :raises NotSettledError: when the connector does not reach the voltage.
+        """
+        bench, supply = self._bench, self._bench.spec.supply
+        bench.power_supply.configure_output(
+            supply.channel,
+            current_limit_a=supply.current_limit_a,
+            overvoltage_v=supply.overvoltage_v,
+            remote_sense=supply.remote_sense,
+        )
+        bench.power_supply.set_voltage_v(supply.channel, vcc_v)
+        bench.power_supply.set_output(supply.channel, on=True)
+        return self.set_vcc(vcc_v)
+
+    def read_connector(self) -> ConnectorReading:
+        """Voltage and current at the module's connector, from the supply's own meters; with local sense the
+        leads' drop is taken off."""
+        bench, supply = self._bench, self._bench.spec.supply
+        voltage_v = bench.power_supply.measure_voltage_v(supply.channel)
+        current_a = bench.power_supply.measure_current_a(supply.channel)
+        uncertainty_v = supply.voltage_uncertainty_v
+        if not supply.remote_sense:
+            voltage_v -= current_a * supply.lead_resistance_ohm
+            uncertainty_v = math.hypot(uncertainty_v, current_a * supply.lead_uncertainty_ohm)
+        return ConnectorReading(voltage_v, uncertainty_v, current_a, supply.current_uncertainty_a)
+
+    def set_vcc(self, vcc_v: float) -> ConnectorReading:
+        """Bring the connector to a voltage and read it there.
+
+        :raises NotSettledError: when it does not come within the bench file's tolerance.
+        """
+        bench, supply = self._bench, self._bench.spec.supply
+        set_v = vcc_v
+        for _ in range(_VOLTAGE_TRIES):
+            bench.power_supply.set_voltage_v(supply.channel, set_v)
+            bench.clock.sleep(supply.settling_s)
+            reading = self.read_connector()
+            error_v = vcc_v - reading.voltage_v
+            if abs(error_v) <= supply.tolerance_v:
+                return reading
+            if supply.remote_sense:
+                continue
+            set_v += error_v
+        raise NotSettledError(
+            "power_supply",
+            f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
+            f"expected {vcc_v:.3f} V within {supply.tolerance_v:.3f} V",
+            advice="Check the sense leads, the current limit and the lead resistance in the bench file.",
+        )
+
+    def reach_temperature(self, case_temp_c: float) -> float:
+        """Bring the case to a temperature; return the seconds that took.
+
+        :raises NotSettledError: when the thermal source does not settle, or the case sensor does not agree.
+        """
+        bench, thermal = self._bench, self._bench.spec.thermal
+        bench.thermal.start_setpoint_c(case_temp_c, window_c=thermal.window_c, soak_s=thermal.soak_s)
+        self.chamber_moves += 1
+
+        def too_late() -> NotSettledError:
+            return NotSettledError(
+                "thermal",
+                f"case at {bench.case_sensor.read_case_c():.1f} C, "
+                f"air at {bench.thermal.read_air_c():.1f} C, "
+                f"expected {case_temp_c:g} C within {thermal.window_c:g} K for {thermal.soak_s:g} s, "
+                f"after {thermal.time_limit_s:g} s",
+                advice="Check air flow, head, the sensor on the case, and the bench file's time limit.",
+            )
+
+        return wait_until(
+            bench.clock,
+            bench.thermal.at_temperature,
+            timeout_s=thermal.time_limit_s,
+            interval_s=_POLL_S,
+            error=too_late,
+        )
+
+    def go_to(self, corner: Corner) -> Conditions:
+        """Bring the bench to a corner and read where it stands.
+
+        :raises NotSettledError: when a condition is not reached.
+        """
+        bench = self._bench
+        start_s = bench.clock.now_s()
+        moved = self._standing is None or self._standing.visit != corner.visit
+        before: Corner | None = self._standing
+        self._standing = None
+        if moved:
+            self.reach_temperature(corner.case_temp_c)
+        supply_stands = not moved and before is not None and before.vcc_v == corner.vcc_v
+        reading = self.read_connector() if supply_stands else self.set_vcc(corner.vcc_v)
+        case_c = bench.case_sensor.read_case_c()
+        if abs(case_c - corner.case_temp_c) > 2.0 * bench.spec.thermal.window_c:
+            raise NotSettledError(
+                "case_sensor",
+                f"the thermal source says at temperature, but the case is at {case_c:.1f} C; "
+                f"expected {corner.case_temp_c:g} C",
+                advice="Check that the sensor touches the case.",
+            )
+        self._standing = corner
+        return Conditions(corner, case_c, reading.voltage_v, moved, bench.clock.now_s() - start_s)

@@ -1,0 +1,165 @@
+"""The one place that opens a bench: sessions over pyvisa and smbus2, and drivers on top of them.
+
+A simulated bench differs from a lab in the libraries' back ends alone: a VISA library whose resources are
+simulated instruments, a bus of smbus2's shape, a clock that moves the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from drivers.catalogue import DRIVERS, load
+from drivers.clock import Clock, StopFlag, WallClock
+from drivers.errors import BenchError, ConnectionFailedError
+from drivers.i2c import I2cBus, SmbusLike
+from drivers.interfaces import Instrument
+from drivers.scpi import ScpiSession
+from harness.bench import Bench
+from harness.benchfile import BenchSpec, InstrumentSpec
+
+OPEN_LIMIT_S = 5.0
+
+
+class Backend(Protocol):
+    """Where sessions come from."""
+
+    @property
+    def clock(self) -> Clock:
+        """The bench's time."""
+
+    def visa_resource(self, address: str) -> Any:
+        """Open a pyvisa message-based resource."""
+
+    def smbus(self, address: str) -> SmbusLike:
+        """Open a bus (``i2c:1``)."""
+
+    def close(self) -> None:
+        """Close the libraries."""
+
+
+class LabBackend:
+    """The lab's own buses."""
+
+    def __init__(self, spec: BenchSpec, stop: StopFlag) -> None:
+        self.clock: Clock = WallClock(stop)
+        self._library = spec.visa_library
+        self._manager: Any = None
+
+    def visa_resource(self, address: str) -> Any:
+        """Open a resource with the VISA library that the bench file names."""
+        import pyvisa
+
+        if self._manager is None:
+            self._manager = pyvisa.ResourceManager(self._library)
+        return self._manager.open_resource(address, open_timeout=int(OPEN_LIMIT_S * 1000))
+
+    def smbus(self, address: str) -> SmbusLike:
+        """Open ``/dev/i2c-N``."""
+        from smbus2 import SMBus
+
+        bus: SmbusLike = SMBus(int(address.removeprefix("i2c:")))
+        return bus
+
+    def close(self) -> None:
+        """Close the VISA library's sessions."""
+        if self._manager is not None:
+            self._manager.close()
+
+
+class _Io:
+    """Sessions opened so far, to be counted and closed."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.sessions: list[ScpiSession] = []
+        self.buses: dict[str, I2cBus] = {}
+
+    @property
+    def clock(self) -> Clock:
+        return self._backend.clock
+
+    def bus_transactions(self) -> int:
+        return sum(bus.transactions for bus in self.buses.values())
+
+    def round_trips(self) -> int:
+        return sum(session.round_trips for session in self.sessions)
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.close()
+        for bus in self.buses.values():
+            bus.close()
+        self._backend.close()
+
+    def instrument(self, spec: InstrumentSpec) -> Instrument:
+        info = DRIVERS[spec.driver]
+        driver = load(spec.driver)
+        try:
+            return self._OPENERS[info.transport](self, driver, spec)
+        except BenchError:
+            raise
+        except Exception as fault:
+            raise ConnectionFailedError(
+                spec.role,
+                f"{spec.address} cannot be opened: {type(fault).__name__}: {fault}",
+                advice="Check the address in the bench file, the cable, and that nobody else holds it.",
+            ) from fault
+
+    def _open_visa(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
+        resource = self._backend.visa_resource(spec.address)
+        session = ScpiSession(resource, self.clock, name=spec.role)
+        self.sessions.append(session)
+        instrument: Instrument = driver(session, self.clock, name=spec.role, options=spec.options)
+        return instrument
+
+    def _open_i2c(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
+        bus = self.buses.get(spec.address)
+        if bus is None:
+            bus = I2cBus(self._backend.smbus(spec.address), self.clock, name=spec.role)
+            self.buses[spec.address] = bus
+        instrument: Instrument = driver(bus, self.clock, name=spec.role, options=spec.options)
+        return instrument
+
+    _OPENERS: dict[str, Callable[..., Instrument]] = {"visa": _open_visa, "i2c": _open_i2c}  # noqa: RUF012
+
+
+def open_bench(spec: BenchSpec, stop: StopFlag | None = None) -> Bench:
+    """Open every session of a bench. Nothing is asked of an instrument yet: see :meth:`Bench.connect`.
+
+    :raises BenchError: when an address cannot be opened; what was opened before is closed again.
+    """
+    bench, faults = open_what_can_be(spec, stop)
+    if faults:
+        bench.close()
+        raise next(iter(faults.values()))
+    return bench
+
+
+def open_what_can_be(spec: BenchSpec, stop: StopFlag | None = None) -> tuple[Bench, dict[str, BenchError]]:
+    """Open a bench as far as it goes; also returns why some roles could not be opened."""
+    flag = stop or StopFlag()
+    io = _Io(_backend(spec, flag))
+    instruments: dict[str, Instrument] = {}
+    faults: dict[str, BenchError] = {}
+    for role, part in spec.instruments.items():
+        if part.shared_with:
+            continue
+        try:
+            instruments[role] = io.instrument(part)
+        except BenchError as fault:
+            faults[role] = fault
+    for role, part in spec.instruments.items():
+        if part.shared_with in instruments:
+            instruments[role] = instruments[part.shared_with]
+    ordered = {role: instruments[role] for role in spec.instruments if role in instruments}
+    return Bench(spec, io, flag, ordered), faults
+
+
+def _backend(spec: BenchSpec, stop: StopFlag) -> Backend:
+    if spec.simulation is None:
+        return LabBackend(spec, stop)
+    # At call time: a lab's bench needs none of the simulation.
+    from harness.simulation.bench import SimulatedBackend
+
+    return SimulatedBackend(spec, spec.simulation, stop)

@@ -1,0 +1,399 @@
+"""A run: one module through one plan on one bench, from the opened bench to the last record."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from drivers.cmis.bringup import BringUpResult, bring_up, power_down
+from drivers.cmis.errors import CmisError
+from drivers.cmis.module import CmisModule, ModuleIdentity
+from drivers.errors import InstrumentError
+from drivers.interfaces import SafetyStep
+from harness.bench import Bench
+from harness.conditions import Conditioner, Conditions
+from harness.corner import Corner
+from harness.journal import Journal
+from harness.limits import LimitSet
+from harness.manifest import Manifest
+from harness.measurement import Measured, ModuleFault
+from harness.records import (
+    Acquisition,
+    BringUp,
+    CornerReached,
+    Measurement,
+    Record,
+    RunFinished,
+    RunStarted,
+    SafeState,
+)
+from harness.runfolder import JOURNAL, MANIFEST, RAW, create_run_folder
+from harness.verdict import DECISION_RULE, Judgement, Verdict, worst
+
+NOMINAL_VCC_V = 3.3
+# From power-on to an answer: tMgmtInit, OIF-CMIS-05.4, Table 10-1.
+MGMT_INIT_S = 2.0
+_IDENTITY_POLL_S = 0.05
+
+
+class MeasuredFactory(Protocol):
+    """Makes values of one acquisition; what is common to them is filled in."""
+
+    def __call__(
+        self, *, value: float, unit: str, plane: str, detector: str, conditions: Mapping[str, Any] = ...
+    ) -> Measured:
+        """A measured value."""
+
+
+class Run:
+    """Everything a plan's fixtures work with."""
+
+    def __init__(self, bench: Bench, limits: LimitSet, *, plan: str, out: Path) -> None:
+        self.bench = bench
+        self.limits = limits
+        self.plan = plan
+        self.conditioner = Conditioner(bench)
+        self.module = CmisModule(bench.host_board.memory, bench.clock)
+        self.identity: ModuleIdentity | None = None
+        self.identity_fault = ""
+        self.facts: dict[str, float] = {}
+        self.conditions: Conditions | None = None
+        self.verdicts: Counter[Verdict] = Counter()
+        self.final_verdict: Verdict | None = None
+        self._out = out
+        self._started_at = datetime.datetime.now(datetime.UTC)
+        self._start_s = bench.clock.now_s()
+        self._wall_start_s = time.monotonic()
+        self._powered_at_s = self._start_s
+        self._acquisitions = 0
+        self._journal: Journal | None = None
+        self._folder: Path | None = None
+        self._module_lit = False
+
+    # -- time ---------------------------------------------------------------------------------------
+
+    def bench_time_s(self) -> float:
+        """Seconds of bench time since the run began."""
+        return self.bench.clock.now_s() - self._start_s
+
+    def timestamp(self) -> str:
+        """Bench time as a UTC date and time: wall time of the start plus bench time since."""
+        moment = self._started_at + datetime.timedelta(seconds=self.bench_time_s())
+        return moment.isoformat(timespec="milliseconds")
+
+    # -- beginning ----------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, made on first use: it is named after the module."""
+        if self._folder is None:
+            serial = self.identity.serial_number if self.identity else "unknown"
+            stamp = self._started_at.strftime("%Y%m%dT%H%M%SZ")
+            self._folder = create_run_folder(self._out, stamp=stamp, serial=serial, plan=self.plan)
+        return self._folder
+
+    @property
+    def run_id(self) -> str:
+        """The run's name: its folder's."""
+        return self.folder.name
+
+    def power_and_identify(self) -> None:
+        """Connect every instrument, power the module in low power and read who it is.
+
+        A module that is plugged in and powered but does not answer is noted (``identity_fault``), for the
+        plan's bring-up to fail on; everything else that goes wrong is the bench's.
+
+        :raises BenchError: when the bench, not the module, is at fault.
+        """
+        bench = self.bench
+        bench.connect()
+        if not bench.host_board.pins.module_present():
+            raise InstrumentError(
+                "host_board",
+                "ModPrsL says that no module is inserted",
+                advice="Insert the module fully, then start again.",
+            )
+        self.conditioner.power_on(NOMINAL_VCC_V)
+        self._powered_at_s = bench.clock.now_s()
+        self._module_lit = True
+        try:
+            self.identity = self._wait_for_identity()
+        except CmisError as fault:
+            self.identity_fault = str(fault)
+            return
+        self.facts["max_power_w"] = self.identity.max_power_w
+
+    def _wait_for_identity(self) -> ModuleIdentity:
+        """The module's identity, as soon as it answers: it may keep silent for tMgmtInit."""
+        deadline_s = self._powered_at_s + MGMT_INIT_S
+        while True:
+            try:
+                return self.module.identity()
+            except CmisError:
+                if self.bench.clock.now_s() >= deadline_s:
+                    raise
+                self.bench.clock.sleep(_IDENTITY_POLL_S)
+
+    def begin(self, manifest: Manifest) -> None:
+        """Write manifest and first record."""
+        manifest.write(self.folder / MANIFEST)
+        self._journal = Journal(self.folder / JOURNAL)
+        self.record(RunStarted(self.run_id, self.timestamp()))
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run has a journal."""
+        return self._journal is not None
+
+    # -- records ------------------------------------------------------------------------------------
+
+    def record(self, *records: Record) -> None:
+        """Append records to the journal, durably."""
+        if self._journal is None:
+            raise RuntimeError("the run has not begun")
+        self._journal.append(*records)
+
+    def record_acquisition(
+        self,
+        name: str,
+        start_s: float,
+        *,
+        conditions: dict[str, Any],
+        data: dict[str, Any],
+        budget: list[dict[str, Any]],
+        attempt: int = 1,
+    ) -> Acquisition:
+        """Record what was acquired, before anything is derived from it."""
+        self._acquisitions += 1
+        corner = self.conditions.corner if self.conditions else None
+        record = Acquisition(
+            acquisition_id=f"a{self._acquisitions:05d}",
+            name=name,
+            attempt=attempt,
+            at=self.timestamp(),
+            bench_time_s=self.bench_time_s(),
+            duration_s=self.bench.clock.now_s() - start_s,
+            visit=corner.visit if corner else None,
+            case_temp_c=corner.case_temp_c if corner else None,
+            vcc_v=corner.vcc_v if corner else None,
+            conditions=conditions,
+            data=data,
+            budget=budget,
+        )
+        self.record(record)
+        return record
+
+    def measured_from(self, record: Acquisition, *, lane: int | None, uncertainty: float) -> MeasuredFactory:
+        """Make values of an acquisition."""
+        return functools.partial(
+            Measured,
+            uncertainty=uncertainty,
+            acquisition_id=record.acquisition_id,
+            acquired_at=record.at,
+            attempt=record.attempt,
+            lane=lane,
+            facts=self.facts,
+        )
+
+    def record_measurement(
+        self, test_id: str, parameter: str, measured: Measured, judgement: Judgement
+    ) -> Measurement:
+        """Record a judged value."""
+        limit = self.limits.resolve(parameter, {**self.facts, **measured.facts})
+        row = self._row(
+            test_id,
+            parameter,
+            measured,
+            judgement,
+            kind="number",
+            value=measured.value,
+            low=limit.low.value if limit and limit.low else None,
+            high=limit.high.value if limit and limit.high else None,
+        )
+        self.verdicts[judgement.verdict] += 1
+        self.record(row)
+        return row
+
+    def record_check(
+        self, test_id: str, parameter: str, measured: Measured, *, passed: bool, text: str, source: str
+    ) -> Measurement:
+        """Record a yes-or-no check; ``text`` says what was found."""
+        verdict = Verdict.PASS if passed else Verdict.FAIL
+        row = self._row(
+            test_id,
+            parameter,
+            measured,
+            Judgement(verdict, None, None),
+            kind="bool",
+            value=1.0 if passed else 0.0,
+            value_text=text,
+            limit_source=source,
+            limit_force="normative",
+        )
+        self.verdicts[verdict] += 1
+        self.record(row)
+        return row
+
+    def _row(
+        self, test_id: str, parameter: str, measured: Measured, judgement: Judgement, **values: Any
+    ) -> Measurement:
+        conditions, bound = self.conditions, judgement.bound
+        corner = conditions.corner if conditions else None
+        number = values["kind"] == "number"
+        filled: dict[str, Any] = {
+            "value_text": "",
+            "low": None,
+            "high": None,
+            "limit_source": bound.source if bound else "",
+            "limit_grade": bound.grade if bound else "",
+            "limit_force": str(bound.force) if bound else "",
+            "limit_layer": bound.layer if bound else "",
+            **values,
+        }
+        return Measurement(
+            run_id=self.run_id,
+            module_sn=self.identity.serial_number if self.identity else "",
+            plan=self.plan,
+            test_id=test_id,
+            parameter=parameter,
+            lane=measured.lane,
+            host_lane=None,
+            visit=corner.visit if corner else None,
+            case_temp_c=corner.case_temp_c if corner else None,
+            case_temp_measured_c=conditions.case_temp_measured_c if conditions else None,
+            vcc_v=corner.vcc_v if corner else None,
+            plane=measured.plane,
+            detector=measured.detector,
+            conditions=dict(measured.conditions),
+            unit=measured.unit,
+            uncertainty=measured.uncertainty if number else None,
+            waiver="",
+            decision_rule=DECISION_RULE,
+            margin=judgement.margin,
+            verdict=str(judgement.verdict),
+            attempt=measured.attempt,
+            acquired_at=measured.acquired_at,
+            acquisition_id=measured.acquisition_id,
+            **filled,
+        )
+
+    # -- the bench ----------------------------------------------------------------------------------
+
+    def bring_up(self, media_interface: str) -> BringUpResult:
+        """Bring the module from power-on to light on all lanes, and record each step.
+
+        :raises BenchError: when the bench is at fault.
+        """
+        result = bring_up(
+            self.module,
+            self.bench.host_board.pins,
+            self.bench.clock,
+            media_interface=media_interface,
+            vcc_applied_at_s=self._powered_at_s,
+        )
+        self.record(
+            BringUp(
+                self.timestamp(),
+                self.bench_time_s(),
+                result.ok,
+                result.stopped_by,
+                [asdict(s) for s in result.steps],
+            )
+        )
+        return result
+
+    def go_to(self, corner: Corner) -> Conditions:
+        """Bring the bench to a corner and record where it stands.
+
+        :raises BenchError: when it cannot be reached.
+        """
+        self.conditions = None
+        reached = self.conditioner.go_to(corner)
+        self.conditions = reached
+        self.record(
+            CornerReached(
+                at=self.timestamp(),
+                bench_time_s=self.bench_time_s(),
+                visit=corner.visit,
+                case_temp_c=corner.case_temp_c,
+                case_temp_measured_c=reached.case_temp_measured_c,
+                vcc_nominal_v=corner.vcc_v,
+                vcc_v=reached.vcc_v,
+                chamber_moved=reached.chamber_moved,
+                settling_s=reached.settling_s,
+            )
+        )
+        return reached
+
+    def module_fault(self, fault: CmisError) -> ModuleFault:
+        """The module did not answer as it must: the module's failure, once the bench is found in order.
+
+        :raises BenchError: when the supply or the module's presence says that the bench is at fault.
+        """
+        if not self.bench.host_board.pins.module_present():
+            raise InstrumentError("host_board", f"the module is not inserted any more ({fault})") from fault
+        reading = self.conditioner.read_connector()
+        lowest_v = NOMINAL_VCC_V * 0.9
+        if reading.voltage_v < lowest_v:
+            raise InstrumentError(
+                "power_supply",
+                f"the module's connector is at {reading.voltage_v:.3f} V, below {lowest_v:.2f} V ({fault})",
+                advice="Check the supply's limits and protection.",
+            ) from fault
+        return ModuleFault(str(fault), self.timestamp())
+
+    # -- the end ------------------------------------------------------------------------------------
+
+    def make_safe(self) -> tuple[SafeState, ...]:
+        """Bring the bench to its safe state, on every way out. Never raises; what is not safe says so."""
+        first: Sequence[tuple[str, Callable[[], Sequence[SafetyStep]]]] = ()
+        if self._module_lit:
+            pins = self.bench.host_board.pins
+            first = [("module", lambda: power_down(self.module, pins))]
+        results = self.bench.make_safe(first)
+        return tuple(
+            SafeState(self.timestamp(), r.role, r.step.action, r.step.read_back, r.step.safe) for r in results
+        )
+
+    def finish(self, ended: str) -> Verdict:
+        """Make the bench safe, write the last records and close everything. Never raises on a fault of the
+        bench: an instrument that could not be made safe is a record."""
+        bench_time_s = self.bench_time_s()
+        states = self.make_safe()
+        self.safe_states = states
+        verdict = self._verdict(ended)
+        self.final_verdict = verdict
+        try:
+            if self._journal is not None:
+                self.record(
+                    *states,
+                    RunFinished(
+                        at=self.timestamp(),
+                        verdict=str(verdict),
+                        ended=ended,
+                        bench_time_s=bench_time_s,
+                        wall_time_s=time.monotonic() - self._wall_start_s,
+                        counts={str(key): count for key, count in sorted(self.verdicts.items())},
+                        bus_transactions=self.bench.bus_transactions(),
+                        instrument_round_trips=self.bench.round_trips(),
+                    ),
+                )
+                self._journal.close()
+            elif self._folder is not None:
+                (self._folder / RAW).rmdir()
+                self._folder.rmdir()
+        finally:
+            self.bench.close()
+        return verdict
+
+    safe_states: tuple[SafeState, ...] = ()
+
+    def _verdict(self, ended: str) -> Verdict:
+        # An aborted run proves nothing, whatever passed before.
+        return worst(self.verdicts) if ended == "completed" else Verdict.INVALID

@@ -1,0 +1,1 @@
+"""The simulated bench: a world with virtual time, a simulated module and one peer per instrument model."""

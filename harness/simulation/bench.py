@@ -1,0 +1,107 @@
+"""A simulated bench behind the I/O libraries' own extension points, as its bench file describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyvisa
+
+from drivers.catalogue import DRIVERS
+from drivers.clock import Clock, StopFlag
+from drivers.errors import BenchError
+from drivers.host_board import HostBoardOptions
+from drivers.i2c import SmbusLike
+from harness.benchfile import BenchSpec, InstrumentSpec, SimulationSpec
+from harness.simulation.electricity import SupplyRail
+from harness.simulation.heat import CaseHeat
+from harness.simulation.module.board import SimulatedHostBoard
+from harness.simulation.module.profile import ProfileError, load_profile
+from harness.simulation.module.simulated_module import SimulatedModule
+from harness.simulation.optics import FibrePlant
+from harness.simulation.peers.catalogue import SimulatedSurroundings, build_peer
+from harness.simulation.scpi_tree import ScpiPeer
+from harness.simulation.smbus import SimulatedI2cBus
+from harness.simulation.visa import SimulatedVisaLibrary
+from harness.simulation.world import VirtualClock, World
+
+
+class ModuleSite:
+    """Where the module sits: its supply, its air, its fibres (:class:`ports.ModuleSurroundings`)."""
+
+    def __init__(self, rail: SupplyRail, heat: CaseHeat, fibres: FibrePlant) -> None:
+        self._rail = rail
+        self._heat = heat
+        self._fibres = fibres
+
+    def vcc_v(self) -> float:
+        """Supply voltage at the connector."""
+        return self._rail.connector_v()
+
+    def case_temp_c(self) -> float:
+        """Case temperature."""
+        return self._heat.case_temp_c()
+
+    def rx_power_w(self, lane: int) -> float:
+        """Optical power at a receiver."""
+        return self._fibres.rx_power_w(lane)
+
+
+class SimulatedBackend:
+    """A world with everything the bench file names, and sessions into it.
+
+    Public attributes for tests and for the world's faults: ``world``, ``module``, ``peers`` by role,
+    ``rail``, ``heat``, ``fibres``.
+
+    :raises BenchError: when the profile cannot be loaded.
+    """
+
+    def __init__(self, spec: BenchSpec, simulation: SimulationSpec, stop: StopFlag) -> None:
+        try:
+            profile = load_profile(simulation.module)
+        except ProfileError as fault:
+            raise BenchError(str(fault)) from fault
+        self.world = World(simulation.seed)
+        self.clock: Clock = VirtualClock(self.world, stop)
+        self.rail = SupplyRail(lead_resistance_ohm=spec.supply.lead_resistance_ohm)
+        self.heat = CaseHeat(self.world, room_temp_c=simulation.room_temp_c)
+        self.fibres = FibrePlant(self.world, spec.wiring)
+        self.module = SimulatedModule(self.world, profile, ModuleSite(self.rail, self.heat, self.fibres))
+        self.rail.connect_load(self.module.consumption_w, self.module.supply_changed)
+        self.heat.connect_load(self.module.consumption_w)
+        self.fibres.connect_module(self.module)
+        surroundings = SimulatedSurroundings(self.fibres, self.heat, {spec.supply.channel: self.rail})
+        self._library = SimulatedVisaLibrary.create(self.world)
+        self._manager = pyvisa.ResourceManager(self._library)
+        self.peers: dict[str, ScpiPeer] = {}
+        self._buses: dict[str, SimulatedI2cBus] = {}
+        for part in spec.instruments.values():
+            if not part.shared_with:
+                self._place(part, surroundings)
+
+    def _place(self, part: InstrumentSpec, surroundings: SimulatedSurroundings) -> None:
+        if DRIVERS[part.driver].transport == "i2c":
+            self._place_board(part.address, part.options, part.role)
+            return
+        peer = build_peer(part.driver, self.world, surroundings, part.role)
+        self._library.attach(part.address, peer)
+        self.peers[part.role] = peer
+
+    def _place_board(self, address: str, options: Mapping[str, Any], role: str) -> None:
+        board = HostBoardOptions.parse(options, name=role)
+        bus = self._buses.setdefault(address, SimulatedI2cBus(self.world))
+        SimulatedHostBoard(
+            self.world, bus, self.module, board.pin_bits, expander_address=board.expander_address
+        )
+
+    def visa_resource(self, address: str) -> Any:
+        """Open a resource of the simulated VISA library."""
+        return self._manager.open_resource(address)
+
+    def smbus(self, address: str) -> SmbusLike:
+        """The simulated bus of that address."""
+        return self._buses[address]
+
+    def close(self) -> None:
+        """Close the library's sessions."""
+        self._manager.close()

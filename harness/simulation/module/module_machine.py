@@ -1,0 +1,102 @@
+"""The module state machine (OIF-CMIS-05.4 §6.3.2) on a world's events."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harness.simulation.module.states import ModuleState
+from harness.simulation.module.timing import Durations
+from harness.simulation.world import Event, World
+
+
+class ModuleContext(Protocol):
+    """What the machine asks of, and tells, the module around it."""
+
+    def low_power_requested(self) -> bool:
+        """LowPwrS."""
+
+    def data_paths_deactivated(self) -> bool:
+        """Whether every data path is in DPDeactivated."""
+
+    def module_state_entered(self, state: ModuleState) -> None:
+        """The machine is in ``state`` now."""
+
+    def module_state_settled(self, state: ModuleState) -> None:
+        """It stays in ``state`` (LowPwr, Ready, Fault): ModuleStateChangedFlag is due."""
+
+
+_FLAGGED = (ModuleState.LOW_PWR, ModuleState.READY, ModuleState.FAULT)
+
+
+class ModuleMachine:
+    """Supply, reset and low-power request in; module state out."""
+
+    def __init__(
+        self, world: World, durations: Durations, context: ModuleContext, *, powers_up: bool, faults: bool
+    ) -> None:
+        self._world = world
+        self._durations = durations
+        self._context = context
+        self._powers_up = powers_up
+        self._faults = faults
+        self._powered = False
+        self._reset = False
+        self._timer: Event | None = None
+        self.state = ModuleState.UNPOWERED
+
+    def set_powered(self, powered: bool) -> None:
+        """The supply came or went."""
+        if powered != self._powered:
+            self._powered = powered
+            self._restart()
+
+    def set_reset(self, asserted: bool) -> None:
+        """ResetL was asserted or released."""
+        if asserted != self._reset:
+            self._reset = asserted
+            if self._powered:
+                self._restart()
+
+    def software_reset(self) -> None:
+        """The SoftwareReset bit: as a pulse of ResetL."""
+        self._restart()
+
+    def evaluate(self) -> None:
+        """Take the exits that are open now. Called after any input of the machine changed."""
+        context = self._context
+        if self.state is ModuleState.LOW_PWR and not context.low_power_requested():
+            up_s = self._durations.module_power_up_s if self._powers_up else None
+            self._enter(ModuleState.PWR_UP, ModuleState.FAULT if self._faults else ModuleState.READY, up_s)
+        elif (self.state is ModuleState.PWR_UP and context.low_power_requested()) or (
+            self.state is ModuleState.READY
+            and context.low_power_requested()
+            and context.data_paths_deactivated()
+        ):
+            self._power_down()
+
+    def _power_down(self) -> None:
+        self._enter(ModuleState.PWR_DN, ModuleState.LOW_PWR, self._durations.module_power_down_s)
+
+    def _restart(self) -> None:
+        if not self._powered:
+            self._enter(ModuleState.UNPOWERED)
+        elif self._reset:
+            self._enter(ModuleState.RESET)
+        else:
+            self._enter(ModuleState.MGMT_INIT, ModuleState.LOW_PWR, self._durations.mgmt_init_s)
+
+    def _enter(
+        self, state: ModuleState, then: ModuleState | None = None, after_s: float | None = None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.state = state
+        if then is not None and after_s is not None:
+            following = then
+            self._timer = self._world.after(after_s, lambda: self._enter(following))
+        self._context.module_state_entered(state)
+        self.evaluate()
+        # Only a state that is not left at once is worth a flag.
+        if self.state is state and state in _FLAGGED:
+            self._context.module_state_settled(state)

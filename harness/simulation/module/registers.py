@@ -1,0 +1,127 @@
+"""A module's memory as its registers behave: which bits the host may write, and what reading does.
+
+The rules come from the register tables of :mod:`drivers.cmis`, bit by bit; this file knows no address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from drivers.cmis.fields import Access, Field, Kind
+from drivers.cmis.image import HALF, check_span, page_key
+from drivers.cmis.memory_map import FIELDS
+
+LOWER = -1
+"""Page number under which lower memory is kept here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Rules of 128 bytes: one mask of bits per byte.
+
+    ``writable``: the host's value is kept; ``trigger``: the host's value is handed to the module and reads
+    as 0; ``clear_on_read``: latched bits.
+    """
+
+    writable: bytes
+    trigger: bytes
+    clear_on_read: bytes
+
+
+_NO_RULES = Half(bytes(HALF), bytes(HALF), bytes(HALF))
+
+
+def _field_bits(field: Field) -> int:
+    if field.kind in (Kind.UINT, Kind.SINT) and field.msb is not None and field.lsb is not None:
+        return (1 << field.msb - field.lsb + 1) - 1 << field.lsb
+    return 0xFF
+
+
+def half_of(field: Field) -> int:
+    """Under which page number the field's half is kept."""
+    return LOWER if field.byte < HALF else field.page
+
+
+def rules_from_fields(fields: Iterable[Field]) -> dict[int, Half]:
+    """Rules per half, from the fields' access."""
+    masks: dict[int, tuple[bytearray, bytearray, bytearray]] = {}
+    for field in fields:
+        kinds = masks.setdefault(half_of(field), (bytearray(HALF), bytearray(HALF), bytearray(HALF)))
+        bits = _field_bits(field)
+        for index in range(field.byte % HALF, field.byte % HALF + field.size):
+            if field.access is Access.RW:
+                kinds[0][index] |= bits
+            elif field.access in (Access.WO, Access.RW_SC):
+                kinds[1][index] |= bits
+            elif field.access is Access.RO_COR:
+                kinds[2][index] |= bits
+    return {page: Half(*(bytes(mask) for mask in kinds)) for page, kinds in masks.items()}
+
+
+RULES = rules_from_fields(FIELDS.values())
+"""Rules of every half that the register tables describe."""
+
+
+class Registers:
+    """The memory of one module instance.
+
+    :meth:`get` and :meth:`put` are the module's own view (no rules, no side effects), in the shape that
+    :func:`drivers.cmis.fields.decode` and ``encode`` use; :meth:`host_write` and :meth:`host_read` are what
+    the two-wire interface does.
+    """
+
+    def __init__(self, pages: Iterable[tuple[int, int]]) -> None:
+        """``pages``: (bank, page) of the upper pages that the module has."""
+        self._lower = bytearray(HALF)
+        self._pages = {page_key(bank, page): bytearray(HALF) for bank, page in pages}
+
+    def has(self, bank: int, page: int) -> bool:
+        """Whether the module has this page in this bank."""
+        return page_key(bank, page) in self._pages
+
+    def clear(self) -> None:
+        """All bytes to 0, as after power-on."""
+        for half in (self._lower, *self._pages.values()):
+            half[:] = bytes(HALF)
+
+    def get(self, bank: int, page: int, byte: int, length: int) -> bytes:
+        """The module's own read."""
+        check_span(byte, length)
+        return bytes(self._half(bank, page, byte)[byte % HALF : byte % HALF + length])
+
+    def put(self, bank: int, page: int, byte: int, data: bytes) -> None:
+        """The module's own write."""
+        check_span(byte, len(data))
+        self._half(bank, page, byte)[byte % HALF : byte % HALF + len(data)] = data
+
+    def latch(self, bank: int, page: int, byte: int, bits: int) -> None:
+        """Set bits of a latched flag byte."""
+        self._half(bank, page, byte)[byte % HALF] |= bits
+
+    def host_write(self, bank: int, page: int, byte: int, value: int) -> int:
+        """The host writes one byte: bits it may write are kept.
+
+        Returns what triggers the module sees (bits of write-only and self-clearing registers).
+        """
+        rules = RULES.get(LOWER if byte < HALF else page, _NO_RULES)
+        half = self._half(bank, page, byte)
+        index = byte % HALF
+        writable = rules.writable[index]
+        half[index] = half[index] & ~writable & 0xFF | value & writable
+        return value & rules.trigger[index]
+
+    def host_read(self, bank: int, page: int, byte: int, length: int) -> bytes:
+        """The host reads bytes within one half: latched bits are cleared by it."""
+        half = self._half(bank, page, byte)
+        start = byte % HALF
+        stop = start + length
+        data = bytes(half[start:stop])
+        clear = RULES.get(LOWER if byte < HALF else page, _NO_RULES).clear_on_read[start:stop]
+        latched = int.from_bytes(data) & int.from_bytes(clear)
+        if latched:
+            half[start:stop] = (int.from_bytes(data) ^ latched).to_bytes(length)
+        return data
+
+    def _half(self, bank: int, page: int, byte: int) -> bytearray:
+        return self._lower if byte < HALF else self._pages[page_key(bank, page)]

@@ -1,0 +1,211 @@
+"""``report.html``: the qualification report, one file that needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
+from markupsafe import Markup
+
+from harness.limits import GRADES
+from harness.manifest import Manifest
+from harness.records import (
+    Acquisition,
+    BringUp,
+    CornerReached,
+    Invalid,
+    Measurement,
+    RunFinished,
+    SafeState,
+    Skipped,
+    UnknownRecord,
+)
+from harness.runfolder import REPORT_HTML, RunFolder
+from reports import sections, summary
+from reports.checked import check_run
+from reports.files import replaced
+from reports.grid import ParameterGrid, full_value, grids, lane_of, lane_word, margin_words
+from reports.plots import corner_plot
+from reports.text import MINUS, count, interval, moment, number, plain, seconds, size, visible, with_unit
+from reports.words import STYLES, force_words, grade_words
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(run: RunFolder) -> Path:
+    """Write ``report.html`` from manifest and journal. The same folder gives the same bytes.
+
+    :raises ReportError: when a record is not of its types.
+    :raises JournalError, ManifestError, RunFolderError: when the folder is damaged or is no run.
+    :raises OSError: when it cannot be written.
+    """
+    check_run(run)
+    path = run.path / REPORT_HTML
+    text = environment().get_template("report.html.j2").render(_content(run))
+    with replaced(path) as temporary:
+        temporary.write_text(text.lstrip(), encoding="utf-8")
+    return path
+
+
+def environment() -> Environment:
+    """The templates' environment: everything printed is escaped, and nothing hidden is printed."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"css_string": _css_string, "lower_first": _lower_first, "moment": moment, "typographic": _typographic}
+    made.globals |= {
+        "calibration_words": sections.calibration_words,
+        "count": count,
+        "force_words": force_words,
+        "full_value": full_value,
+        "grade_words": grade_words,
+        "interval": interval,
+        "lane_of": lane_of,
+        "lane_word": lane_word,
+        "margin_words": margin_words,
+        "number": number,
+        "percent": lambda share: with_unit(number(share, 0 if share >= 10.0 else 1), "%"),
+        "seconds": seconds,
+        "size": size,
+        "with_unit": with_unit,
+    }
+    return made
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, Undefined):
+        return value
+    return value if isinstance(value, Markup) else visible(plain(value))
+
+
+def _css_string(text: str) -> str:
+    """Text that can stand inside a quoted CSS string, whatever it was."""
+    return re.sub(r"[^A-Za-z0-9 ._:+-]", "?", text)[:80]
+
+
+def _lower_first(title: str) -> str:
+    """A title within a sentence: ``average launch power``, but ``OMAouter`` and ``TDECQ`` as they are."""
+    word = title.split(" ")[0]
+    return title[0].lower() + title[1:] if len(word) > len("Tx") and word[1:].islower() else title
+
+
+def _typographic(text: str) -> str:
+    return re.sub(r"(?<![\w])-(?=\d)", MINUS, text)
+
+
+def _content(run: RunFolder) -> dict[str, Any]:
+    manifest = run.manifest
+    parameter_grids = grids(run.measurements, manifest.limits)
+    anchors = {grid.name: f"p{index}" for index, grid in enumerate(parameter_grids, start=1)}
+    finished = run.of_type(RunFinished)
+    safe_states = run.of_type(SafeState)
+    return {
+        "manifest": manifest,
+        "subject": _subject(manifest),
+        "finished": finished[-1] if finished else None,
+        "headline": summary.headline(run),
+        "nearest": summary.nearest(parameter_grids),
+        "counts": summary.counts(run),
+        "findings": summary.findings(parameter_grids),
+        "safe_states": safe_states,
+        "not_safe": summary.not_safe(safe_states),
+        "invalid": sections.reasons(run.of_type(Invalid)),
+        "skipped": sections.reasons(run.of_type(Skipped)),
+        "module_rows": sections.module_rows(manifest.module),
+        "grids": parameter_grids,
+        "anchors": anchors,
+        # SVG of ours, in which matplotlib escaped all text.
+        "plots": {grid.name: Markup(corner_plot(grid, anchors[grid.name])) for grid in parameter_grids},  # noqa: S704
+        "lanes": _lanes(parameter_grids),
+        "corner_words": sections.corner_columns(manifest.corners),
+        "styles": STYLES,
+        "bring_ups": [{"record": record, "steps": sections.step_rows(record)} for record in run.of_type(BringUp)],
+        "corners_reached": run.of_type(CornerReached),
+        "waivers": _waivers(run.measurements),
+        "repeats": _repeats(parameter_grids),
+        "unproven": sum(not instrument.proven_on_hardware for instrument in manifest.instruments),
+        "budgets": sections.budgets(run.of_type(Acquisition), run.measurements, manifest.limits),
+        "grades": GRADES,
+        "uncertain_limits": sections.uncertain_limits(manifest.limits, run.measurements),
+        "unmeasured": sections.unmeasured(manifest, run.measurements),
+        "torn": run.journal.torn,
+        "unknown_records": len(run.of_type(UnknownRecord)),
+        "trace_rows": _trace_rows(manifest, finished[-1] if finished else None),
+        "software_rows": [*sorted(manifest.software.items()), ("Report made by", f"Lanewise {_own_version()}")],
+        "simulation_rows": [(name.replace("_", " ").capitalize(), value) for name, value in manifest.simulation.items()]
+        if manifest.simulated
+        else [],
+        "files": sections.file_rows(run),
+    }
+
+
+def _subject(manifest: Manifest) -> str:
+    """The module in one line, from whichever of the usual fields are there."""
+    wanted = (
+        ("vendor", "vendor_name"),
+        ("part_number", "vendor_pn"),
+        ("serial_number", "serial", "vendor_sn"),
+    )
+    parts = [
+        next((text for key in keys if (text := plain(manifest.module.get(key)).strip())), "") for keys in wanted
+    ]
+    if parts[2]:
+        parts[2] = f"serial number {parts[2]}"
+    return " · ".join(part for part in parts if part) or "module of unknown identity"
+
+
+def _lanes(parameter_grids: Sequence[ParameterGrid]) -> list[int]:
+    return sorted({lane for grid in parameter_grids for lane in grid.lanes if lane is not None})
+
+
+def _waivers(measurements: Sequence[Measurement]) -> list[tuple[str, int]]:
+    found: dict[str, int] = {}
+    for measurement in measurements:
+        if measurement.waiver:
+            found[measurement.waiver] = found.get(measurement.waiver, 0) + 1
+    return list(found.items())
+
+
+def _repeats(parameter_grids: Sequence[ParameterGrid]) -> list[str]:
+    return [
+        f"{grid.title}, {lane_word(lane)}, {corner.words}: {count(cell.attempts, 'attempt')}"
+        for grid in parameter_grids
+        for (lane, corner), cell in grid.cells.items()
+        if cell.attempts > 1
+    ]
+
+
+def _trace_rows(manifest: Manifest, finished: RunFinished | None) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [
+        ("Run", manifest.run_id),
+        ("Schema", f"{manifest.schema_major}.{manifest.schema_minor}"),
+        ("Git commit", manifest.git_commit or "not known"),
+        ("Plan", f"{manifest.plan}, SHA-256 {manifest.plan_sha256}"),
+        ("Bench file", f"{manifest.bench_file}, SHA-256 {manifest.bench_sha256}"),
+        ("Limits", f"{manifest.limits_pmd}, SHA-256 {manifest.limits_sha256}"),
+    ]
+    if finished is not None:
+        rows += [
+            ("Ended", finished.ended),
+            ("Time on the bench", seconds(finished.bench_time_s)),
+            ("Time by the wall", seconds(finished.wall_time_s)),
+            ("Module bus", count(finished.bus_transactions, "transaction")),
+            ("Instruments", count(finished.instrument_round_trips, "round trip")),
+        ]
+    return rows
+
+
+def _own_version() -> str:
+    try:
+        return version("lanewise")
+    except PackageNotFoundError:
+        return "of unknown version"

@@ -1,0 +1,1 @@
+"""Test plans and their limits."""

@@ -1,0 +1,124 @@
+"""A scripted pyvisa resource and a clock that only counts, for asserting drivers' wire conversations."""
+
+from __future__ import annotations
+
+import pytest
+import pyvisa.errors
+from pyvisa.constants import StatusCode
+
+from drivers.clock import StopFlag
+from drivers.scpi import ScpiSession
+
+TIMEOUT = pyvisa.errors.VisaIOError(StatusCode.error_timeout)
+NO_ERROR = '+0,"No error"'
+
+
+class CountingClock:
+    """Time passes by sleeping alone."""
+
+    kind = "virtual"
+
+    def __init__(self) -> None:
+        self.stop = StopFlag()
+        self.sleeps: list[float] = []
+
+    def now_s(self) -> float:
+        return sum(self.sleeps)
+
+    def sleep(self, duration_s: float) -> None:
+        self.checkpoint()
+        self.sleeps.append(duration_s)
+
+    def checkpoint(self) -> None:
+        self.stop.raise_if_requested()
+
+
+class ScriptedResource:
+    """A resource that expects exactly the lines of a script, and answers with theirs.
+
+    An answer is text (a line feed is added), bytes (sent as they are), an exception (raised by the read)
+    or None (nothing to read).
+    """
+
+    def __init__(self, resource_name: str = "TCPIP0::scripted::5025::SOCKET") -> None:
+        self.resource_name = resource_name
+        self.session = 1
+        self.timeout = 2000
+        self.read_termination = None
+        self.write_termination = None
+        self.script: list[tuple[str, object]] = []
+        self.sent: list[str] = []
+        self.limits_ms: dict[str, int] = {}
+        self.clears = 0
+        self._input = b""
+        self._fault: BaseException | None = None
+
+    def expect(self, *lines: tuple[str, object]) -> None:
+        self.script += lines
+
+    def expect_set(self, *commands: str) -> None:
+        """Settings that are each followed by a look at the error queue that finds nothing."""
+        for command in commands:
+            self.script += [(command, None), (":SYST:ERR?", NO_ERROR)]
+
+    def write(self, message: str, termination: str | None = None) -> int:
+        self.sent.append(message)
+        self.limits_ms[message] = self.timeout
+        assert self.script, f"not expected: {message!r}"
+        wanted, answer = self.script.pop(0)
+        assert message == wanted
+        assert (self.write_termination if termination is None else termination) == "\n"
+        if isinstance(answer, BaseException):
+            self._fault = answer
+        elif answer is not None:
+            self._input += answer if isinstance(answer, bytes) else f"{answer}\n".encode()
+        return len(message)
+
+    def read_bytes(self, count: int, break_on_termchar: bool = False) -> bytes:
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        if not self._input:
+            raise TIMEOUT
+        length = count
+        if break_on_termchar and b"\n" in self._input:
+            length = min(count, self._input.index(b"\n") + 1)
+        if not break_on_termchar and len(self._input) < count:
+            self._input = b""
+            raise TIMEOUT
+        data, self._input = self._input[:length], self._input[length:]
+        return data
+
+    def leave_stale(self, data: bytes) -> None:
+        self._input += data
+
+    def clear(self) -> None:
+        self.clears += 1
+        self._input = b""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def counting_clock():
+    return CountingClock()
+
+
+@pytest.fixture
+def wire():
+    """The scripted resource; at the end everything scripted must have been sent."""
+    resource = ScriptedResource()
+    yield resource
+    assert resource.script == [], "the driver did not send all that was expected"
+
+
+@pytest.fixture
+def scripted_session(wire, counting_clock):
+    return ScpiSession(wire, counting_clock, name="meter", time_limit_s=3.0)
+
+
+@pytest.fixture
+def no_reply():
+    """The answer that never comes."""
+    return TIMEOUT

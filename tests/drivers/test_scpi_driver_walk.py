@@ -1,0 +1,129 @@
+"""Every driver of the catalogue: loads, serves its roles, does no I/O when made, documents all it offers."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from drivers import interfaces
+from drivers.catalogue import DRIVERS, check_options, info, load, names
+from drivers.errors import BenchError, InstrumentError
+
+VISA_DRIVERS = [name for name in names() if info(name).transport == "visa"]
+PROTOCOLS = {
+    "power_meter": interfaces.PowerMeter,
+    "optical_switch": interfaces.OpticalSwitch,
+    "power_supply": interfaces.PowerSupply,
+    "thermal": interfaces.Thermal,
+    "case_sensor": interfaces.CaseSensor,
+    "host_board": interfaces.HostBoard,
+}
+
+
+def public_members(driver: type) -> dict[str, object]:
+    return {name: member for name, member in inspect.getmembers(driver) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", names())
+def test_class_serves_its_roles_and_is_documented(name):
+    driver = load(name)
+    assert inspect.getdoc(driver)
+    assert "ever run on hardware" in (inspect.getdoc(inspect.getmodule(driver)) or "") + driver.__doc__
+    for member_name, member in public_members(driver).items():
+        if inspect.isfunction(member) or isinstance(member, property):
+            assert inspect.getdoc(member), f"{name}.{member_name} has no docstring"
+    for role in info(name).roles:
+        wanted = [member for member in dir(PROTOCOLS[role]) if not member.startswith("_")]
+        missing = [member for member in wanted if not hasattr(driver, member)]
+        assert missing == []
+
+
+@pytest.mark.parametrize("name", VISA_DRIVERS)
+def test_signatures_take_what_the_role_asks(name):
+    driver = load(name)
+    for role in info(name).roles:
+        for member_name, member in inspect.getmembers(PROTOCOLS[role], inspect.isfunction):
+            if member_name.startswith("_"):
+                continue
+            asked = inspect.signature(member).parameters
+            offered = inspect.signature(getattr(driver, member_name)).parameters
+            assert list(asked) == list(offered)[: len(asked)], f"{name}.{member_name}"
+
+
+@pytest.mark.parametrize("name", VISA_DRIVERS)
+def test_making_a_driver_sends_nothing(name, wire, scripted_session, counting_clock):
+    driver = load(name)(scripted_session, counting_clock, name="role", options={})
+    assert driver.name == "role"
+    assert wire.sent == []
+
+
+ARGUMENTS = {
+    "configure": {"wavelength_nm": 1310.0, "averaging_s": 0.1, "channels": [1]},
+    "read_powers_w": {"channels": [1]},
+    "zero": {"channels": [1]},
+    "route": {"routes": {1: 17}},
+    "route_only": {"routes": {1: 17}},
+    "output_of": {"source": 1},
+    "configure_output": {"channel": 1, "current_limit_a": 1.0, "overvoltage_v": 4.0, "remote_sense": True},
+    "set_voltage_v": {"channel": 1, "voltage_v": 3.3},
+    "set_output": {"channel": 1, "on": True},
+    "start_setpoint_c": {"temperature_c": 25.0, "window_c": 1.0, "soak_s": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", VISA_DRIVERS)
+def test_on_a_dead_line_every_method_raises_our_error_or_needs_no_line(name, counting_clock):
+    class DeadResource:
+        resource_name = "TCPIP0::dead::5025::SOCKET"
+        session = 1
+        timeout = 0
+        read_termination = write_termination = None
+
+        def write(self, *_args, **_kwargs):
+            raise BrokenPipeError(32, "Broken pipe")
+
+        read_bytes = write
+
+    from drivers.scpi import ScpiSession
+
+    driver = load(name)(ScpiSession(DeadResource(), counting_clock, name="role"), counting_clock, name="role")
+    safe_without_a_line = {
+        "name",
+        "session",
+        "channels",
+        "range_dbm",
+        "temperature_range_c",
+        "errors_at_connect",
+    }
+    for member_name, member in public_members(type(driver)).items():
+        if isinstance(member, property):
+            if member_name not in safe_without_a_line:
+                with pytest.raises(InstrumentError):
+                    getattr(driver, member_name)
+        elif member_name == "make_safe":
+            assert not any(step.safe for step in driver.make_safe())
+        elif inspect.isfunction(member):
+            arguments = ARGUMENTS.get(member_name)
+            if arguments is None:
+                takes_channel = "channel" in inspect.signature(member).parameters
+                arguments = {"channel": 1} if takes_channel else {}
+            with pytest.raises(InstrumentError):
+                getattr(driver, member_name)(**arguments)
+
+
+def test_unknown_names_and_options():
+    with pytest.raises(BenchError, match="Did you mean 'polatis'"):
+        info("polattis")
+    with pytest.raises(BenchError, match="no option 'speed'"):
+        check_options("polatis", {"speed": 1})
+    with pytest.raises(BenchError, match="must be a float"):
+        check_options("polatis", {"settling_s": "slow"})
+    with pytest.raises(BenchError, match="must be a bool"):
+        check_options("keysight-n7745c", {"block_reading": 1})
+    check_options("polatis", {"settling_s": 1})
+    check_options("i2c-host-board", {"anything": object()})
+
+
+def test_nothing_claims_to_be_proven_on_hardware():
+    assert [name for name, entry in DRIVERS.items() if entry.proven_on_hardware] == []
