@@ -15,6 +15,9 @@ from typing import Protocol
 from drivers.errors import BenchError
 
 
+_RESOLUTION_S = 1e-6
+
+
 class StopRequested(KeyboardInterrupt):
     """The run was told to stop. Raised only between transactions, so that no reply is left half read."""
 
@@ -124,7 +127,8 @@ def wait_until(
     start_s = clock.now_s()
     while not condition():
         elapsed_s = clock.now_s() - start_s
-        if elapsed_s >= timeout_s:
+        # A rest below a clock's resolution would never pass on a clock that only sleeping moves.
+        if elapsed_s >= timeout_s - _RESOLUTION_S:
             raise error()
         clock.sleep(min(interval_s, timeout_s - elapsed_s))
     return clock.now_s() - start_s

@@ -496,7 +496,7 @@ class ScpiInstrument:
                 command="*IDN?",
                 advice="Check the driver and the address in the bench file.",
             )
-        self.errors_at_connect = self._session.drain_errors()
+        self.errors_at_connect = self.drain_errors()
         self._session.command("*CLS")
         return identity
 

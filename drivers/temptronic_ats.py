@@ -190,6 +190,17 @@ class Ats545(ScpiInstrument):
         self._session.command("CLER")
         self.check_faults()
 
+    def drain_errors(self) -> tuple[tuple[int, str], ...]:
+        """It has no error queue: the bits of its fault register (as value and text), which is then cleared.
+        A fault that persists comes back.
+        """
+        bits = self._session.query("EROR?").integer(0, 0xFFFF)
+        if bits:
+            self._session.command("CLER")
+        return tuple(
+            (1 << bit, _FAULTS.get(bit, "a fault without a name")) for bit in range(16) if bits >> bit & 1
+        )
+
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Command ambient air: air control, set point 25 C, air on; the set point is read back.
 

@@ -59,6 +59,7 @@ class Bench:
         self.instruments = dict(instruments)
         self.identities: dict[str, Identity] = {}
         self._io = io
+        self._power_meter_set_up: tuple[float, float, tuple[int, ...]] | None = None
 
     @property
     def clock(self) -> Clock:
@@ -118,6 +119,22 @@ class Bench:
         """
         for role in self.own_roles():
             self.identities[role] = self.instruments[role].connect()
+
+    def set_up_power_meter(self, wavelength_nm: float, averaging_s: float, channels: Sequence[int]) -> None:
+        """Set the power meter up, unless it stands so already: 40 round trips that need not be repeated at
+        every corner. After a fault of the meter call :meth:`forget_set_ups`.
+        """
+        wanted = (wavelength_nm, averaging_s, tuple(channels))
+        if self._power_meter_set_up != wanted:
+            self._power_meter_set_up = None
+            self.power_meter.configure(
+                wavelength_nm=wavelength_nm, averaging_s=averaging_s, channels=tuple(channels)
+            )
+            self._power_meter_set_up = wanted
+
+    def forget_set_ups(self) -> None:
+        """Set instruments up anew at the next use: what they stand at is not known any more."""
+        self._power_meter_set_up = None
 
     def make_safe(
         self, first: Sequence[tuple[str, Callable[[], Sequence[SafetyStep]]]] = ()

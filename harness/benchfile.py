@@ -34,6 +34,7 @@ ROLES = (
     "operator",
 )
 REQUIRED_ROLES = ("power_meter", "power_supply", "thermal", "case_sensor", "host_board")
+FAULT_KINDS = ("dies", "garbles")
 _CLOCKS = ("wall", "virtual")
 _I2C_ADDRESS = re.compile(r"i2c:\d{1,3}")
 
@@ -89,12 +90,30 @@ class ThermalSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """A simulated instrument that goes wrong: what happens to the one in ``role``, at a time of the world.
+
+    ``dies``: it answers nothing any more; ``garbles``: its replies are garbage.
+    """
+
+    role: str
+    kind: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SimulationSpec:
-    """What the simulated bench is made of; ``None`` in :class:`BenchSpec` means a lab."""
+    """What the simulated bench is made of; ``None`` in :class:`BenchSpec` means a lab.
+
+    ``seed`` draws the bench's chance (calibration errors, true losses, noise), ``specimen`` which module of
+    the profile it is.
+    """
 
     module: str
     seed: int
     room_temp_c: float
+    specimen: int = 0
+    faults: tuple[FaultSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +177,7 @@ def load_bench(path: Path) -> BenchSpec:
     visa_library = io.text("visa_library", "@py")
     io.end()
     instruments, passes = _instruments(table.table("instruments"))
+    _check_faults(table, simulation, instruments)
     wiring = _wiring(table, instruments, passes)
     supply = _supply(table.table("supply"))
     thermal = _thermal(table.table("thermal"))
@@ -187,9 +207,21 @@ def _simulation(table: Table) -> SimulationSpec | None:
         module=part.text("module"),
         seed=part.integer("seed", 1),
         room_temp_c=part.quantity("room_temp", "degC", "23 degC"),
+        specimen=part.integer("specimen", 0, low=0),
+        faults=tuple(_fault(entry) for entry in part.tables("fault")),
     )
     part.end()
     return spec
+
+
+def _fault(part: Table) -> FaultSpec:
+    fault = FaultSpec(
+        role=part.text("role", choices=ROLES),
+        kind=part.text("kind", choices=FAULT_KINDS),
+        at_s=part.quantity("at", "s", low=0.0),
+    )
+    part.end()
+    return fault
 
 
 def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, InsertionLoss]]:
@@ -220,6 +252,18 @@ def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, Ins
     for role, spec in specs.items():
         _check_shared(table, role, spec, specs)
     return specs, passes
+
+
+def _check_faults(
+    table: Table, simulation: SimulationSpec | None, instruments: Mapping[str, InstrumentSpec]
+) -> None:
+    for index, fault in enumerate(simulation.faults if simulation else (), start=1):
+        part = instruments.get(fault.role)
+        if part is None or part.driver not in DRIVERS or DRIVERS[part.driver].transport != "visa":
+            table.complain(
+                f"simulation.fault[{index}].role",
+                f"{fault.role} is no instrument of this bench that can fail so",
+            )
 
 
 def _check_shared(table: Table, role: str, spec: InstrumentSpec, specs: Mapping[str, InstrumentSpec]) -> None:

@@ -11,7 +11,7 @@ from drivers.errors import NotSettledError
 from harness.bench import Bench
 from harness.corner import Corner
 
-_POLL_S = 1.0
+_POLL_S = 2.0
 _VOLTAGE_TRIES = 4
 
 

@@ -40,8 +40,8 @@ def check_run(run: RunFolder) -> None:
             _check(record, f"{run.path / JOURNAL}: line {position}")
 
 
-def _check(value: object, where: str) -> None:
-    for name, kind in _fields(type(value)).items():
+def _check(value: Any, where: str) -> None:
+    for name, kind in _fields(value.__class__).items():
         found = getattr(value, name)
         if not _fits(found, kind):
             shown = repr(found)[:80]

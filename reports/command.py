@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns 0, whatever the verdict is; 2 when the folder is no run, is damaged or cannot be written to.
     """
     parser = argparse.ArgumentParser(
-        prog="lanewise report", description="Make measurements.parquet and report.html again from a run folder."
+        prog="lanewise report",
+        description="Make measurements.parquet and report.html again from a run folder.",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
     arguments = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""Measurements of one parameter as a grid: lanes across, corners down. What tables and plots are made from."""
+"""Measurements of one parameter as a grid: lanes across, corners down. Tables and plots are made from it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Corner:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One item of a parameter: its worst attempt, as text and as record. ``attempts``: how many there were."""
+    """One item of a parameter: its worst attempt, as text and as record. ``attempts``: how many were made."""
 
     measurement: Measurement
     attempts: int

@@ -67,7 +67,10 @@ def write_measurements(run: RunFolder) -> Path:
     path = run.path / MEASUREMENTS
     schema = pa.schema(
         [pa.field(name, kind, nullable=nullable) for name, kind, nullable in _COLUMNS],
-        metadata={"lanewise.schema": f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}", "lanewise.run_id": _utf8(run.manifest.run_id)},
+        metadata={
+            "lanewise.schema": f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}",
+            "lanewise.run_id": _utf8(run.manifest.run_id),
+        },
     )
     table = pa.Table.from_pylist([_row(measurement) for measurement in run.measurements], schema=schema)
     with replaced(path) as temporary:

@@ -10,7 +10,9 @@ import io
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -26,7 +28,7 @@ from reports.grid import Cell, Corner, ParameterGrid, lane_word
 from reports.text import with_unit
 
 # Okabe and Ito's palette, which colour-blind readers tell apart; marker and dash tell lanes apart in print.
-_SERIES = (
+_SERIES: tuple[tuple[str, str, Any], ...] = (
     ("#0072B2", "o", "-"),
     ("#D55E00", "s", (0, (5, 1.5))),
     ("#00785A", "^", (0, (1.2, 1.2))),
@@ -37,7 +39,13 @@ _SERIES = (
     ("#9C3B00", "<", (0, (4, 1, 1, 1))),
 )
 _INK, _MUTED, _GRID, _BAD = "#1c2733", "#51606f", "#dfe4e9", "#a3201a"
-_STYLE = {
+_RING: dict[str, Any] = {
+    "marker": "o",
+    "markerfacecolor": "none",
+    "markeredgecolor": _BAD,
+    "markeredgewidth": 1.3,
+}
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "lanewise",
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -53,6 +61,7 @@ _STYLE = {
     "hatch.color": "#9aa5b1",
     "hatch.linewidth": 0.6,
 }
+_LEGEND_COLUMNS = 8
 _VISIT_GAP = 0.7
 _LANE_SPREAD = 0.5
 _FONTS = "'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -62,8 +71,8 @@ _PLAIN = re.compile(r"[^\x20-\x7e\u00a0\u00b0-\u00ff\u0391-\u03c9\u2013\u2212\u2
 
 def corner_plot(grid: ParameterGrid, key: str) -> str:
     """One parameter over the corners, a series per lane with error bars U, limits and guard bands: an SVG
-    element, or an empty string when there is nothing to plot (no corners, or no numbers). ``key``: letters and
-    digits, unique in the document, that all its ids start with."""
+    element, or an empty string when there is nothing to plot (no corners, or no numbers). ``key``: letters
+    and digits, unique in the document, that all its ids start with."""
     if not grid.has_corners or not grid.numeric:
         return ""
     with mpl.rc_context(_STYLE):
@@ -98,20 +107,44 @@ def _draw_lane(
     colour, marker, dash = _SERIES[index % len(_SERIES)]
     offset = _LANE_SPREAD * ((index + 0.5) / len(grid.lanes) - 0.5)
     for group in _visits(grid.corners):
-        cells = [cell for corner in group if (cell := _number_cell(grid, lane, corner)) is not None]
-        if not cells:
+        points = _points(grid, lane, group)
+        if not points:
             continue
-        xs = [positions[cell.corner] + offset for cell in cells]
-        ys = [cell.measurement.value for cell in cells]
-        axes.plot(xs, ys, color=colour, linestyle=dash, linewidth=1.1, marker=marker, markersize=4.2, zorder=4,
-                  markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
-        spread = [cell.measurement.uncertainty or 0.0 for cell in cells]
-        axes.vlines(xs, [y - u for y, u in zip(ys, spread, strict=True)],
-                    [y + u for y, u in zip(ys, spread, strict=True)], color=colour, linewidth=1.3, zorder=3)  # fmt: skip
-        bad = [(x, y) for x, y, cell in zip(xs, ys, cells, strict=True) if _is_bad(cell)]
+        xs = [positions[point.corner] + offset for point in points]
+        ys = [point.value for point in points]
+        line: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.1}
+        mark: dict[str, Any] = {
+            "marker": marker,
+            "markersize": 4.2,
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.5,
+        }
+        axes.plot(xs, ys, zorder=4, **line, **mark)
+        bottoms, tops = [p.value - p.guard for p in points], [p.value + p.guard for p in points]
+        axes.vlines(xs, bottoms, tops, color=colour, linewidth=1.3, zorder=3)
+        bad = [(x, point.value) for x, point in zip(xs, points, strict=True) if point.bad]
         if bad:
-            axes.plot(*zip(*bad, strict=True), linestyle="none", marker="o", markersize=10,
-                      markerfacecolor="none", markeredgecolor=_BAD, markeredgewidth=1.3, zorder=5)  # fmt: skip
+            axes.plot(*zip(*bad, strict=True), linestyle="none", markersize=10, zorder=5, **_RING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A value with its expanded uncertainty, and whether it lies outside its limit."""
+
+    corner: Corner
+    value: float
+    guard: float
+    bad: bool
+
+
+def _points(grid: ParameterGrid, lane: int | None, corners: Sequence[Corner]) -> list[_Point]:
+    points: list[_Point] = []
+    for corner in corners:
+        cell = grid.cells.get((lane, corner))
+        if cell is not None and cell.measurement.value is not None:
+            guard = cell.measurement.uncertainty or 0.0
+            points.append(_Point(corner, cell.measurement.value, guard, _is_bad(cell)))
+    return points
 
 
 def _visits(corners: Sequence[Corner]) -> list[list[Corner]]:
@@ -123,11 +156,6 @@ def _visits(corners: Sequence[Corner]) -> list[list[Corner]]:
         else:
             groups.append([corner])
     return groups
-
-
-def _number_cell(grid: ParameterGrid, lane: int | None, corner: Corner) -> Cell | None:
-    cell = grid.cells.get((lane, corner))
-    return cell if cell is not None and cell.measurement.value is not None else None
 
 
 def _is_bad(cell: Cell) -> bool:
@@ -163,22 +191,48 @@ def _draw_limit(axes: Axes, grid: ParameterGrid, side: str, value: float) -> Non
     binds = force in {Force.NORMATIVE, Force.NECESSARY}
     bottom, top = axes.get_ylim()
     guard = max(
-        (cell.measurement.uncertainty or 0.0 for cell in grid.cells.values()
-         if getattr(cell.measurement, side) == value), default=0.0,
-    )  # fmt: skip
+        (
+            cell.measurement.uncertainty or 0.0
+            for cell in grid.cells.values()
+            if getattr(cell.measurement, side) == value
+        ),
+        default=0.0,
+    )
     colour = _BAD if binds else _MUTED
-    axes.axhline(value, color=colour, linewidth=1.2 if binds else 0.9, linestyle="-" if binds else (0, (4, 3)), zorder=2)
+    axes.axhline(
+        value,
+        color=colour,
+        linewidth=1.2 if binds else 0.9,
+        linestyle="-" if binds else (0, (4, 3)),
+        zorder=2,
+    )
     if binds:
         outside = (bottom, value) if side == "low" else (value, top)
         axes.axhspan(*outside, facecolor="#a3201a", alpha=0.055, linewidth=0, zorder=0)
         if guard:
-            axes.axhspan(value - guard, value + guard, facecolor="none", edgecolor="#9aa5b1", hatch="/////",
-                         linewidth=0, zorder=1)  # fmt: skip
+            axes.axhspan(
+                value - guard,
+                value + guard,
+                facecolor="none",
+                edgecolor="#9aa5b1",
+                hatch="/////",
+                linewidth=0,
+                zorder=1,
+            )
         axes.set_ylim(bottom, top)
     sign = "\u2265" if side == "low" else "\u2264"
     shown = f"{value:.6g}".replace("-", "\u2212")
-    axes.text(1.008, value, _plain(f"{sign} {with_unit(shown, grid.unit)}\n{force}"), color=colour, fontsize=7.8,
-              va="center", ha="left", linespacing=1.25, transform=blended_transform_factory(axes.transAxes, axes.transData))  # fmt: skip
+    axes.text(
+        1.008,
+        value,
+        _plain(f"{sign} {with_unit(shown, grid.unit)}\n{force}"),
+        color=colour,
+        fontsize=7.8,
+        va="center",
+        ha="left",
+        linespacing=1.25,
+        transform=blended_transform_factory(axes.transAxes, axes.transData),
+    )
 
 
 def _force(grid: ParameterGrid, side: str) -> str:
@@ -186,7 +240,9 @@ def _force(grid: ParameterGrid, side: str) -> str:
     forces = [entry.force for entry in grid.limits if getattr(entry, side)]
     if forces:
         return forces[-1]
-    return next((cell.measurement.limit_force for cell in grid.cells.values() if cell.measurement.limit_force), "")
+    return next(
+        (cell.measurement.limit_force for cell in grid.cells.values() if cell.measurement.limit_force), ""
+    )
 
 
 def _dress(axes: Axes, grid: ParameterGrid, positions: dict[Corner, float]) -> None:
@@ -203,26 +259,70 @@ def _dress(axes: Axes, grid: ParameterGrid, positions: dict[Corner, float]) -> N
     for group in groups:
         middle = sum(positions[corner] for corner in group) / len(group)
         visit = "" if group[0].visit is None else f" \u00b7 visit {group[0].visit}"
-        axes.text(middle, -0.135, _plain(f"{group[0].temperature} case{visit}"), ha="center", va="top",
-                  fontsize=8.5, fontweight="bold", transform=under)  # fmt: skip
+        axes.text(
+            middle,
+            -0.135,
+            _plain(f"{group[0].temperature} case{visit}"),
+            ha="center",
+            va="top",
+            fontsize=8.5,
+            fontweight="bold",
+            transform=under,
+        )
     for left, right in pairwise(groups):
-        axes.axvline((positions[left[-1]] + positions[right[0]]) / 2, color="#b9c2cb", linewidth=0.8, zorder=1)
+        axes.axvline(
+            (positions[left[-1]] + positions[right[0]]) / 2, color="#b9c2cb", linewidth=0.8, zorder=1
+        )
 
 
 def _legend(axes: Axes, grid: ParameterGrid) -> None:
     handles: list[Line2D | Patch] = []
     for index, lane in enumerate(grid.lanes):
         colour, marker, dash = _SERIES[index % len(_SERIES)]
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle=dash, markersize=4.2, linewidth=1.1,
-                              label=lane_word(lane)))  # fmt: skip
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker=marker,
+                linestyle=dash,
+                markersize=4.2,
+                linewidth=1.1,
+                label=lane_word(lane),
+            )
+        )
     handles.append(Line2D([], [], color=_INK, marker="|", markersize=9, linestyle="none", label="U (k = 2)"))
-    if any(cell.measurement.margin is not None and cell.style.key != Verdict.INFO for cell in grid.cells.values()):
-        handles.append(Patch(facecolor="white", edgecolor="#9aa5b1", hatch="/////", linewidth=0, label="guard band ±U"))
+    if any(
+        cell.measurement.margin is not None and cell.style.key != Verdict.INFO for cell in grid.cells.values()
+    ):
+        handles.append(
+            Patch(facecolor="white", edgecolor="#9aa5b1", hatch="/////", linewidth=0, label="guard band ±U")
+        )
     if any(_is_bad(cell) for cell in grid.cells.values()):
-        handles.append(Line2D([], [], color=_BAD, marker="o", markerfacecolor="none", markersize=8, linestyle="none",
-                              markeredgewidth=1.3, label="outside its limit"))  # fmt: skip
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.02), ncols=len(handles), frameon=False,
-                fontsize=8, borderaxespad=0, handlelength=2.6, columnspacing=1.6)  # fmt: skip
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=_BAD,
+                marker="o",
+                markerfacecolor="none",
+                markersize=8,
+                linestyle="none",
+                markeredgewidth=1.3,
+                label="outside its limit",
+            )
+        )
+    axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.02),
+        ncols=len(handles) if len(handles) <= _LEGEND_COLUMNS else -(-len(handles) // 2),
+        frameon=False,
+        fontsize=8,
+        borderaxespad=0,
+        handlelength=2.6,
+        columnspacing=1.6,
+    )
 
 
 def _plain(text: str) -> str:

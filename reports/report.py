@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
 from harness.limits import GRADES
@@ -27,13 +25,12 @@ from harness.records import (
 from harness.runfolder import REPORT_HTML, RunFolder
 from reports import sections, summary
 from reports.checked import check_run
+from reports.environment import environment
 from reports.files import replaced
-from reports.grid import ParameterGrid, full_value, grids, lane_of, lane_word, margin_words
+from reports.grid import ParameterGrid, grids, lane_word
 from reports.plots import corner_plot
-from reports.text import MINUS, count, interval, moment, number, plain, seconds, size, visible, with_unit
-from reports.words import STYLES, force_words, grade_words
-
-TEMPLATES = Path(__file__).parent / "templates"
+from reports.text import count, plain, seconds
+from reports.words import STYLES
 
 
 def write_report(run: RunFolder) -> Path:
@@ -49,57 +46,6 @@ def write_report(run: RunFolder) -> Path:
     with replaced(path) as temporary:
         temporary.write_text(text.lstrip(), encoding="utf-8")
     return path
-
-
-def environment() -> Environment:
-    """The templates' environment: everything printed is escaped, and nothing hidden is printed."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"css_string": _css_string, "lower_first": _lower_first, "moment": moment, "typographic": _typographic}
-    made.globals |= {
-        "calibration_words": sections.calibration_words,
-        "count": count,
-        "force_words": force_words,
-        "full_value": full_value,
-        "grade_words": grade_words,
-        "interval": interval,
-        "lane_of": lane_of,
-        "lane_word": lane_word,
-        "margin_words": margin_words,
-        "number": number,
-        "percent": lambda share: with_unit(number(share, 0 if share >= 10.0 else 1), "%"),
-        "seconds": seconds,
-        "size": size,
-        "with_unit": with_unit,
-    }
-    return made
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, Undefined):
-        return value
-    return value if isinstance(value, Markup) else visible(plain(value))
-
-
-def _css_string(text: str) -> str:
-    """Text that can stand inside a quoted CSS string, whatever it was."""
-    return re.sub(r"[^A-Za-z0-9 ._:+-]", "?", text)[:80]
-
-
-def _lower_first(title: str) -> str:
-    """A title within a sentence: ``average launch power``, but ``OMAouter`` and ``TDECQ`` as they are."""
-    word = title.split(" ")[0]
-    return title[0].lower() + title[1:] if len(word) > len("Tx") and word[1:].islower() else title
-
-
-def _typographic(text: str) -> str:
-    return re.sub(r"(?<![\w])-(?=\d)", MINUS, text)
 
 
 def _content(run: RunFolder) -> dict[str, Any]:
@@ -128,7 +74,9 @@ def _content(run: RunFolder) -> dict[str, Any]:
         "lanes": _lanes(parameter_grids),
         "corner_words": sections.corner_columns(manifest.corners),
         "styles": STYLES,
-        "bring_ups": [{"record": record, "steps": sections.step_rows(record)} for record in run.of_type(BringUp)],
+        "bring_ups": [
+            {"record": record, "steps": sections.step_rows(record)} for record in run.of_type(BringUp)
+        ],
         "corners_reached": run.of_type(CornerReached),
         "waivers": _waivers(run.measurements),
         "repeats": _repeats(parameter_grids),
@@ -140,8 +88,13 @@ def _content(run: RunFolder) -> dict[str, Any]:
         "torn": run.journal.torn,
         "unknown_records": len(run.of_type(UnknownRecord)),
         "trace_rows": _trace_rows(manifest, finished[-1] if finished else None),
-        "software_rows": [*sorted(manifest.software.items()), ("Report made by", f"Lanewise {_own_version()}")],
-        "simulation_rows": [(name.replace("_", " ").capitalize(), value) for name, value in manifest.simulation.items()]
+        "software_rows": [
+            *sorted(manifest.software.items()),
+            ("Report made by", f"Lanewise {_own_version()}"),
+        ],
+        "simulation_rows": [
+            (name.replace("_", " ").capitalize(), value) for name, value in manifest.simulation.items()
+        ]
         if manifest.simulated
         else [],
         "files": sections.file_rows(run),
@@ -156,7 +109,8 @@ def _subject(manifest: Manifest) -> str:
         ("serial_number", "serial", "vendor_sn"),
     )
     parts = [
-        next((text for key in keys if (text := plain(manifest.module.get(key)).strip())), "") for keys in wanted
+        next((text for key in keys if (text := plain(manifest.module.get(key)).strip())), "")
+        for keys in wanted
     ]
     if parts[2]:
         parts[2] = f"serial number {parts[2]}"

@@ -81,7 +81,7 @@ class Contribution:
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The uncertainty budget of one kind of acquisition. ``combined``: root of the sum of squares, empty when
-    the contributions are not of one unit. ``reported``: parameter and expanded uncertainty as its rows state."""
+    the contributions are not of one unit. ``reported``: parameter and expanded uncertainty as rows state."""
 
     acquisition: str
     contributions: tuple[Contribution, ...]
@@ -174,7 +174,11 @@ def _budget(
     for acquisition in group:
         for entry in acquisition.budget:
             standard = next(
-                (u for key in ("standard_uncertainty", "standard", "u") if (u := _number(entry.get(key))) is not None),
+                (
+                    u
+                    for key in ("standard_uncertainty", "standard", "u")
+                    if (u := _number(entry.get(key))) is not None
+                ),
                 None,
             )
             key = (plain(entry.get("name")), plain(entry.get("unit")), plain(entry.get("source")))
@@ -208,7 +212,10 @@ def _reported(
     for row in measurements:
         if row.acquisition_id in ids and row.uncertainty is not None:
             reported.setdefault((row.parameter, row.unit), []).append(row.uncertainty)
-    return tuple((title_of(parameter, limits), _range(us, difference_unit(unit))) for (parameter, unit), us in reported.items())
+    return tuple(
+        (title_of(parameter, limits), _range(us, difference_unit(unit)))
+        for (parameter, unit), us in reported.items()
+    )
 
 
 def reasons(records: Iterable[Skipped | Invalid]) -> tuple[Reason, ...]:
@@ -216,7 +223,9 @@ def reasons(records: Iterable[Skipped | Invalid]) -> tuple[Reason, ...]:
     grouped: dict[str, list[str]] = {}
     for record in records:
         grouped.setdefault(record.reason or "no reason given", []).append(record.test_id)
-    return tuple(Reason(reason, tuple(items[:_LISTED_ITEMS]), len(items)) for reason, items in grouped.items())
+    return tuple(
+        Reason(reason, tuple(items[:_LISTED_ITEMS]), len(items)) for reason, items in grouped.items()
+    )
 
 
 def unmeasured(manifest: Manifest, measurements: Sequence[Measurement]) -> tuple[str, ...]:
@@ -226,7 +235,9 @@ def unmeasured(manifest: Manifest, measurements: Sequence[Measurement]) -> tuple
     return tuple(dict.fromkeys(title_of(entry.parameter, manifest.limits) for entry in missing))
 
 
-def uncertain_limits(limits: Sequence[LimitEntry], measurements: Sequence[Measurement]) -> tuple[LimitEntry, ...]:
+def uncertain_limits(
+    limits: Sequence[LimitEntry], measurements: Sequence[Measurement]
+) -> tuple[LimitEntry, ...]:
     """Limits used in the run that rest on less than two sources."""
     used = {row.parameter for row in measurements}
     return tuple(entry for entry in limits if entry.parameter in used and entry.grade != "A")
@@ -238,7 +249,9 @@ def calibration_words(calibration: Mapping[str, str]) -> str:
         return "none stated"
     labels = {"certificate": "certificate", "date": "of", "due": "due"}
     known = [f"{label} {calibration[key]}" for key, label in labels.items() if calibration.get(key)]
-    known += [f"{key.replace('_', ' ')} {text}" for key, text in calibration.items() if key not in labels and text]
+    known += [
+        f"{key.replace('_', ' ')} {text}" for key, text in calibration.items() if key not in labels and text
+    ]
     return ", ".join(known) or "none stated"
 
 
@@ -267,7 +280,9 @@ def file_rows(run: RunFolder) -> tuple[FileRow, ...]:
     ]
     raw = run.path / RAW
     traces = sorted(path for path in raw.rglob("*") if path.is_file() and not path.is_symlink())
-    rows += [_file(path, path.relative_to(run.path).as_posix(), "raw trace") for path in traces[:_LISTED_TRACES]]
+    rows += [
+        _file(path, path.relative_to(run.path).as_posix(), "raw trace") for path in traces[:_LISTED_TRACES]
+    ]
     if len(traces) > _LISTED_TRACES:
         rows.append(FileRow(f"{RAW}/ \u2026", f"{len(traces) - _LISTED_TRACES} more raw traces", None, ""))
     rows += [

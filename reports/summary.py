@@ -15,9 +15,11 @@ from reports.words import INCOMPLETE, VerdictStyle, verdict_style
 _SENTENCES = {
     Verdict.PASS: "Every judged item lies inside its limits by at least its measurement uncertainty.",
     Verdict.CONDITIONAL_PASS: (
-        "Every judged item lies inside its limits, at least one of them by less than its measurement uncertainty."
+        "Every judged item lies inside its limits, at least one of them by less than its uncertainty."
     ),
-    Verdict.CONDITIONAL_FAIL: "At least one item lies outside its limit, by no more than its measurement uncertainty.",
+    Verdict.CONDITIONAL_FAIL: (
+        "At least one item lies outside its limit, by no more than its measurement uncertainty."
+    ),
     Verdict.FAIL: "At least one item lies outside its limit by more than its measurement uncertainty.",
 }
 _INVALID_BENCH = (
@@ -70,7 +72,9 @@ def headline(run: RunFolder) -> Headline:
         notes.append(f"The run ended early: {end.ended}.")
     worse = _worse_row(style, measurements)
     if worse is not None:
-        notes.append(f"The run states \u201c{style.word}\u201d, but its rows hold a worse verdict: {worse.word}.")
+        notes.append(
+            f"The run states \u201c{style.word}\u201d, but its rows hold a worse verdict: {worse.word}."
+        )
     if end.verdict == Verdict.INVALID:
         failing = [m for m in measurements if m.verdict in {Verdict.FAIL, Verdict.CONDITIONAL_FAIL}]
         if invalid and failing:
@@ -80,7 +84,9 @@ def headline(run: RunFolder) -> Headline:
             )
         bench = bool(invalid) or any(m.verdict == Verdict.INVALID for m in measurements)
         return Headline(style, _INVALID_BENCH if bench else _INVALID_EMPTY, tuple(notes))
-    return Headline(style, _SENTENCES.get(Verdict(end.verdict), "") if style.letter != "?" else "", tuple(notes))
+    return Headline(
+        style, _SENTENCES.get(Verdict(end.verdict), "") if style.letter != "?" else "", tuple(notes)
+    )
 
 
 def _worse_row(style: VerdictStyle, measurements: Sequence[Measurement]) -> VerdictStyle | None:
@@ -98,7 +104,9 @@ def counts(run: RunFolder) -> tuple[tuple[VerdictStyle | None, str, int], ...]:
     for measurement in run.measurements:
         by_verdict[measurement.verdict] = by_verdict.get(measurement.verdict, 0) + 1
     styles = sorted((verdict_style(verdict) for verdict in by_verdict), key=lambda style: -style.rank)
-    rows: list[tuple[VerdictStyle | None, str, int]] = [(style, style.word, by_verdict[style.key]) for style in styles]
+    rows: list[tuple[VerdictStyle | None, str, int]] = [
+        (style, style.word, by_verdict[style.key]) for style in styles
+    ]
     skipped, invalid = len(run.of_type(Skipped)), len(run.of_type(Invalid))
     if skipped:
         rows.append((None, "skipped", skipped))

@@ -10,8 +10,8 @@ from harness.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class VerdictStyle:
-    """How a verdict is shown: ``letter`` reads in black and white, ``css`` names its colours, ``rank`` sorts the
-    worst first."""
+    """How a verdict is shown: ``letter`` reads in black and white, ``css`` names its colours, ``rank`` sorts
+    the worst first."""
 
     key: str
     letter: str

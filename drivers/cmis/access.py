@@ -29,6 +29,9 @@ RESET_HOLD_OFF_S = 2.0
 NV_PAGES = frozenset({0x03})
 """Pages whose registers are non-volatile: the user EEPROM."""
 
+_CLOCK_STEP_S = 1e-6
+"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
+
 _Result = TypeVar("_Result")
 
 
@@ -151,7 +154,7 @@ class I2cMemory:
                 result = transfer()
             except I2cNackError as nack:
                 elapsed_s = self._clock.now_s() - start_s
-                if elapsed_s >= limit_s:
+                if elapsed_s >= limit_s - _CLOCK_STEP_S:
                     self.forget_page()
                     raise ModuleNotRespondingError(
                         f"module at I2C address 0x{self._address:02X} on {self._bus.name}: no acknowledge "

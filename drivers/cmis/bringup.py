@@ -31,6 +31,9 @@ CONFIG_STATUS_S = 1.0
 """Allowed from ApplyDPInit to a result. CMIS gives no limit of its own [uncertain]; the advertised
 MaxDurationDPInit is used where it is longer."""
 
+_CLOCK_STEP_S = 1e-6
+"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
+
 _ALL_LANES = tuple(range(1, LANES + 1))
 
 
@@ -126,7 +129,7 @@ class _Sequence:
             except CmisError as error:
                 seen = _Seen(False, str(error), lanes)
             elapsed_s = self.clock.now_s() - start_s
-            if seen.reached or seen.hopeless or allowed_s is None or elapsed_s >= allowed_s:
+            if seen.reached or seen.hopeless or allowed_s is None or elapsed_s >= allowed_s - _CLOCK_STEP_S:
                 break
             self.clock.sleep(min(interval_s, allowed_s - elapsed_s))
         in_words = seen.explanation or explanation
@@ -221,10 +224,13 @@ def power_down(
         module.set_output_disable_tx(_ALL_LANES)
         return f"{FIELDS['OutputDisableTx'].where} reads back FFh", True
 
-    def request_low_power() -> tuple[str, bool]:
+    def assert_lp_mode() -> tuple[str, bool]:
         pins.set_low_power(asserted=True)
+        return "LPMode asserted", True
+
+    def request_low_power() -> tuple[str, bool]:
         module.set_low_power(True)
-        return f"LPMode asserted, {FIELDS['LowPwrRequestSW'].where} reads back 1", True
+        return f"{FIELDS['LowPwrRequestSW'].where} reads back 1", True
 
     def wait_for_low_power() -> tuple[str, bool]:
         limit_s = timeout_s
@@ -236,7 +242,7 @@ def power_down(
         start_s = module.clock.now_s()
         while (state := module.module_state()) is not ModuleState.ModuleLowPwr:
             elapsed_s = module.clock.now_s() - start_s
-            if elapsed_s >= limit_s:
+            if elapsed_s >= limit_s - _CLOCK_STEP_S:
                 return f"{_where('ModuleState')} reads {state.name} after {elapsed_s:.3f} s", False
             module.clock.sleep(min(0.05, limit_s - elapsed_s))
         return f"{_where('ModuleState')} reads {state.name}", True
@@ -244,7 +250,8 @@ def power_down(
     steps = []
     for action, perform in (
         ("transmitters off", disable_outputs),
-        ("low power requested", request_low_power),
+        ("low power requested by pin", assert_lp_mode),
+        ("low power requested by register", request_low_power),
         ("module in low power", wait_for_low_power),
     ):
         try:
@@ -330,6 +337,7 @@ def _hold_data_paths(sequence: _Sequence) -> bool:
 
 def _select_application(sequence: _Sequence, media_interface: str) -> bool:
     module = sequence.module
+    start_s = sequence.clock.now_s()
     applications = module.applications()
     chosen = next((item for item in applications if item.media_interface == media_interface), None)
     advertised = ", ".join(f"{item.app_sel}: {item.media_interface}" for item in applications) or "none"
@@ -347,7 +355,9 @@ def _select_application(sequence: _Sequence, media_interface: str) -> bool:
             )
         return _Seen(True, f"AppSel {chosen.app_sel}, {chosen.host_interface}")
 
-    found = sequence.run("find_application", "lower:86-117", media_interface, advertised_as_wanted)
+    found = sequence.run(
+        "find_application", "lower:86-117", media_interface, advertised_as_wanted, since_s=start_s
+    )
     if not found or chosen is None:
         return False
     sequence.application = chosen

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule
+from drivers.errors import BenchError
 from drivers.units import db_from_ratio, dbm_from_w, ratio_from_db
 from harness.acquisitions.acquired import Acquired
 from harness.bench import Bench
@@ -96,13 +97,11 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
 
     Gives ``average_launch_power`` (dBm, TP2) and ``tx_power_monitor_error`` (dB, monitor minus meter).
     """
-    bench, meter = run.bench, run.bench.power_meter
+    bench = run.bench
     start_s = bench.clock.now_s()
     paths = route_transmitters(bench, lanes)
     ports = {lane: path.end.number for lane, path in paths.items()}
-    meter.configure(
-        wavelength_nm=METER_WAVELENGTH_NM, averaging_s=AVERAGING_S, channels=tuple(ports.values())
-    )
+    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
     bench.clock.sleep(MONITOR_REFRESH_S)
     readings_w = _read(bench, ports)
     monitors = {monitor.lane: monitor for monitor in run.module.lane_monitors()}
@@ -153,16 +152,14 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
     Gives ``average_launch_power_off`` (dBm, TP2). A reading at or below the meter's lowest range is
     reported as that range, which is then an upper bound (condition ``at_meter_floor``).
     """
-    bench, meter = run.bench, run.bench.power_meter
+    bench = run.bench
     start_s = bench.clock.now_s()
     paths = route_transmitters(bench, lanes)
     ports = {lane: path.end.number for lane, path in paths.items()}
-    meter.configure(
-        wavelength_nm=METER_WAVELENGTH_NM, averaging_s=AVERAGING_S, channels=tuple(ports.values())
-    )
+    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
     with transmitters_disabled(run.module, bench, lanes):
         readings_w = _read(bench, ports)
-    floor_dbm = meter.range_dbm[0]
+    floor_dbm = bench.power_meter.range_dbm[0]
     floor_w = 1e-3 * ratio_from_db(floor_dbm)
     budgets: dict[int, list[Contribution]] = {}
     values: dict[int, tuple[float, bool]] = {}
@@ -207,9 +204,13 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
 def _read(bench: Bench, ports: Mapping[int, int]) -> dict[int, list[float]]:
     lane_of = {port: lane for lane, port in ports.items()}
     readings_w: dict[int, list[float]] = {lane: [] for lane in ports}
-    for _ in range(READINGS):
-        for reading in bench.power_meter.read_powers_w(tuple(ports.values())):
-            readings_w[lane_of[reading.channel]].append(reading.power_w)
+    try:
+        for _ in range(READINGS):
+            for reading in bench.power_meter.read_powers_w(tuple(ports.values())):
+                readings_w[lane_of[reading.channel]].append(reading.power_w)
+    except BenchError:
+        bench.forget_set_ups()
+        raise
     return readings_w
 
 

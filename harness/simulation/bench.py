@@ -66,7 +66,8 @@ class SimulatedBackend:
         self.rail = SupplyRail(lead_resistance_ohm=spec.supply.lead_resistance_ohm)
         self.heat = CaseHeat(self.world, room_temp_c=simulation.room_temp_c)
         self.fibres = FibrePlant(self.world, spec.wiring)
-        self.module = SimulatedModule(self.world, profile, ModuleSite(self.rail, self.heat, self.fibres))
+        site = ModuleSite(self.rail, self.heat, self.fibres)
+        self.module = SimulatedModule(self.world, profile, site, specimen=simulation.specimen)
         self.rail.connect_load(self.module.consumption_w, self.module.supply_changed)
         self.heat.connect_load(self.module.consumption_w)
         self.fibres.connect_module(self.module)
@@ -78,6 +79,9 @@ class SimulatedBackend:
         for part in spec.instruments.values():
             if not part.shared_with:
                 self._place(part, surroundings)
+        for fault in simulation.faults:
+            peer = self.peers[fault.role]
+            self.world.after(fault.at_s, {"dies": peer.die, "garbles": peer.garble}[fault.kind])
 
     def _place(self, part: InstrumentSpec, surroundings: SimulatedSurroundings) -> None:
         if DRIVERS[part.driver].transport == "i2c":

@@ -25,6 +25,7 @@ LATENCY_S = 1e-3
 _QUEUE_DEPTH = 30
 _LONGEST_MESSAGE_BYTES = 64 * 1024
 _KNOWN_HEADERS = 4096
+_LARGEST_PORT = 9999
 
 _ERROR_TEXTS: Mapping[int, str] = {
     -102: "Syntax error",
@@ -172,9 +173,12 @@ class Call:
         for part in filter(None, (piece.strip() for piece in match[1].split(","))):
             first, colon, last = part.partition(":")
             try:
-                ports += range(int(first), int(last) + 1) if colon else [int(first)]
+                low, high = int(first), int(last if colon else first)
             except ValueError:
                 raise ScpiError(-104) from None
+            if high > _LARGEST_PORT:
+                raise ScpiError(-222)
+            ports += range(low, high + 1)
         return tuple(ports)
 
     def end(self) -> None:
@@ -366,8 +370,9 @@ class ScpiPeer:
         return connection
 
     def disconnected(self, connection: Client) -> None:
-        """A client has closed: nothing more is done for it."""
-        self.abort(connection)
+        """A client has closed: what it sent in full is still carried out, as on a real instrument, and what
+        that answers is lost.
+        """
         self._connections = [other for other in self._connections if other is not connection]
 
     def submit(self, connection: Client, message: str) -> None:

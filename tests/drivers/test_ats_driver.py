@@ -32,7 +32,13 @@ def test_connect_observes_the_dead_time(wire, thermal, counting_clock):
     assert isinstance(thermal, Thermal)
     assert isinstance(thermal, CaseSensor)
     wire.expect(
-        ("*IDN?", IDN), ("*CLS", None), ("RSTO", None), ("*ESR?", "128"), ("CLER", None), ("EROR?", "0")
+        ("*IDN?", IDN),
+        ("EROR?", "0"),
+        ("*CLS", None),
+        ("RSTO", None),
+        ("*ESR?", "128"),
+        ("CLER", None),
+        ("EROR?", "0"),
     )
     thermal.connect()
     assert counting_clock.sleeps == [thermal.dead_time_s]
@@ -101,6 +107,11 @@ def test_a_sensor_that_fell_off(wire, thermal):
     wire.expect(("TMPD?", "-300"))
     with pytest.raises(GarbledReplyError):
         thermal.read_case_c()
+
+
+def test_drain_errors_tells_the_fault_bits_and_clears_them(wire, thermal):
+    wire.expect(("EROR?", "8200"), ("CLER", None))
+    assert thermal.drain_errors() == ((8, "low flow"), (8192, "a fault without a name"))
 
 
 def test_make_safe_commands_ambient_air(wire, thermal):

@@ -20,7 +20,7 @@ _SIDES = ("HighAlarm", "LowAlarm", "HighWarning", "LowWarning")
 _NO_MORE_APPLICATIONS = 0xFF
 _SINGLE_MODE = 2
 _MCI_1_MHZ = 1
-_FULL_PAGE_READ = 2
+_FULL_PAGE_READ = 2  # in 01h:251 bits 1-0 [?]: another clause of CMIS says bit 4
 _BPC_BOUND_S = 0.01
 _LONGEST_BPC_EXPONENT = 15
 

@@ -11,7 +11,7 @@ the light of its other lanes is how modules behave; the state tables leave it op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -129,14 +129,14 @@ class DataPaths:
         media_lanes: int,
         context: DataPathContext,
         *,
-        flags_states: bool,
+        unflagged: Collection[DataPathState],
         stuck_init_host_lanes: Sequence[int],
     ) -> None:
         self._world = world
         self._durations = durations
         self._applications = tuple(applications)
         self._context = context
-        self._flags_states = flags_states
+        self._unflagged = frozenset(unflagged)
         self._stuck_init = frozenset(stuck_init_host_lanes)
         self._outputs = {lane: _Output() for lane in range(1, media_lanes + 1)}
         self.config: tuple[LaneConfig, ...] = (UNUSED,) * HOST_LANES
@@ -269,6 +269,8 @@ class DataPaths:
 
     def _arrive(self, path: DataPath) -> None:
         """A transient state ends."""
+        if path not in self.paths:
+            return  # the module was restarted meanwhile
         left = path.state
         if left is DataPathState.DPInit:
             path.init_pending = False  # what was provisioned is now in force
@@ -276,7 +278,7 @@ class DataPaths:
         self._enter(path, arrived, None)
         self._finish_outputs(path)
         self._step(path)
-        if path.state is arrived and self._flags_states:
+        if path.state is arrived and left not in self._unflagged:
             self._context.data_path_settled(path.host_lanes)
         self._drive_outputs()
         self._context.data_paths_changed()

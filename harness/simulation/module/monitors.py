@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from drivers.cmis.fields import Field, Kind, decode, encode
+from drivers.cmis.fields import Field, Kind, decode
 from drivers.cmis.memory_map import FIELDS
 from drivers.units import ratio_from_db
-from harness.simulation.module.profile import HOST_LANES, MonitorProfile
+from harness.simulation.module.profile import MonitorProfile
 from harness.simulation.module.registers import Registers
 
 _SIDES = ("HighAlarm", "LowAlarm", "HighWarning", "LowWarning")
@@ -46,7 +46,9 @@ def draw_calibration(
         return half_width * (2.0 * uniform(key, lane) - 1.0)
 
     def per_lane(fixed: tuple[float, ...] | None, key: str, half_width: float) -> tuple[float, ...]:
-        return fixed or tuple(spread(key, half_width, lane) for lane in range(1, media_lanes + 1))
+        if fixed is not None:
+            return fixed
+        return tuple(spread(key, half_width, lane) for lane in range(1, media_lanes + 1))
 
     temperature_c, vcc_percent = profile.temperature_error_c, profile.vcc_error_percent
     if temperature_c is None:
@@ -152,9 +154,3 @@ class Monitors:
         value = decode(FIELDS[name], self._registers)
         assert isinstance(value, (int, float))
         return float(value)
-
-
-def encode_lanes(registers: Registers, name: str, lanes: Sequence[int]) -> None:
-    """Write one value per host lane into a lane register."""
-    assert len(lanes) == HOST_LANES
-    encode(FIELDS[name], tuple(lanes), registers)

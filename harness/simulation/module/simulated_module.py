@@ -24,11 +24,12 @@ from harness.simulation.module.data_paths import DataPath, DataPaths, LaneConfig
 from harness.simulation.module.flags import FlagRegisters
 from harness.simulation.module.module_machine import ModuleMachine
 from harness.simulation.module.monitors import Monitors, Quantities, draw_calibration
-from harness.simulation.module.profile import Profile
+from harness.simulation.module.profile import Profile, TimingProfile
 from harness.simulation.module.registers import LOWER, Registers, half_of
 from harness.simulation.module.states import ModuleState, may_emit
 from harness.simulation.module.timing import draw_durations
 from harness.simulation.module.two_wire import TwoWireInterface
+from harness.simulation.noise import Noise
 from harness.simulation.ports import ModuleSurroundings
 from harness.simulation.world import World, ns_from_s
 
@@ -75,13 +76,34 @@ def _touches(marked: dict[int, bytes], page: int, first: int, last: int) -> bool
     return half is not None and half.find(1, first % HALF, last % HALF + 1) >= 0
 
 
+def _too_short_to_flag(timing: TimingProfile) -> frozenset[DataPathState]:
+    """Transient states advertised as shorter than 1 ms: their end raises no DPStateChangedFlag."""
+    codes = {
+        DataPathState.DPInit: timing.dp_init_code,
+        DataPathState.DPDeinit: timing.dp_deinit_code,
+        DataPathState.DPTxTurnOn: timing.dp_tx_turn_on_code,
+        DataPathState.DPTxTurnOff: timing.dp_tx_turn_off_code,
+    }
+    return frozenset(state for state, code in codes.items() if code == 0)
+
+
 class SimulatedModule:
-    """One module of a profile. ``name`` keys its draws: modules of different names differ as real ones do."""
+    """One module of a profile: its specimen number ``specimen``, which draws its natural spread (launch power,
+    calibration, durations) whatever the world's seed; the same module on another bench stays the same module.
+    ``name`` tells modules in one world apart and keys what varies with time.
+    """
 
     def __init__(
-        self, world: World, profile: Profile, surroundings: ModuleSurroundings, *, name: str = "module"
+        self,
+        world: World,
+        profile: Profile,
+        surroundings: ModuleSurroundings,
+        *,
+        name: str = "module",
+        specimen: int = 0,
     ) -> None:
         self.name = name
+        self._specimen = Noise(specimen)
         self.profile = profile
         self._world = world
         self._surroundings = surroundings
@@ -97,7 +119,7 @@ class SimulatedModule:
             profile.applications,
             profile.media_lanes,
             self,
-            flags_states=profile.timing.dp_init_code > 0,
+            unflagged=_too_short_to_flag(profile.timing),
             stuck_init_host_lanes=profile.faults.stuck_init_host_lanes,
         )
         self._configuration = Configuration(
@@ -122,12 +144,14 @@ class SimulatedModule:
         self._vcc_v = 0.0
         self._case_c = physics.REFERENCE_TEMP_C
         self._asking_case = False
+        self._supply_check_due = False
         self._sampling = False
         self._monitor_ns = ns_from_s(profile.management.monitor_update_s)
         self._monitor_period = -1
         self._light_period = -1
         self._dark = [False] * profile.media_lanes
         self._output_status_rx = 0
+        self._conditions: dict[str, int] = {}
         self._stale = True  # something happened since the registers were last brought up to date
         self._wander: dict[int, tuple[int, float]] = {}
         self._off_w = w_from_dbm(profile.transmitter.off_power_dbm)
@@ -223,8 +247,12 @@ class SimulatedModule:
         """Bring registers that show something live up to date."""
         if _touches(_LIVE, page, first, last):
             self._refresh()
-            if _touches(_CLEARED_BY_READING, page, first, last):
-                self._stale = True
+
+    def after_host_read(self, page: int, first: int, last: int) -> None:
+        """A flag that was cleared by reading comes back as long as its condition lasts."""
+        if _touches(_CLEARED_BY_READING, page, first, last):
+            self._flags.latch_all(self._conditions)
+            self._stale = True
 
     def host_wrote(self, page: int, written: dict[int, int]) -> None:
         """Act on what the host wrote."""
@@ -284,7 +312,8 @@ class SimulatedModule:
 
     def before_data_path_change(self) -> None:
         """Monitors keep what they saw in this period before the change."""
-        self._sample_monitors()
+        # In the middle of a transition the supply is not asked: its collapse would restart the module.
+        self._sample_monitors(self._vcc_v)
 
     def data_paths_changed(self) -> None:
         """Show the data paths in their registers."""
@@ -312,7 +341,7 @@ class SimulatedModule:
         return range(1, self.profile.media_lanes + 1)
 
     def _uniform(self, *key: str | int) -> float:
-        return self._world.noise.uniform(self.name, self.profile.name, *key)
+        return self._specimen.uniform(self.profile.name, *key)
 
     def _draw_lasers(self) -> tuple[physics.Laser, ...]:
         transmitter = self.profile.transmitter
@@ -402,12 +431,19 @@ class SimulatedModule:
         self._monitor_period = self._light_period = -1
         self._dark = [False] * self.profile.media_lanes
         self._output_status_rx = 0
+        self._conditions = {}
         self._show_config_status()
         self.data_paths_changed()
 
     def _check_supply_soon(self) -> None:
-        if self._machine.state is not ModuleState.UNPOWERED:
-            self._world.after(_BROWN_OUT_CHECK_S, self.supply_changed)
+        # A load that grew may have pulled the supply below what the module needs.
+        if self._machine.state is not ModuleState.UNPOWERED and not self._supply_check_due:
+            self._supply_check_due = True
+            self._world.after(_BROWN_OUT_CHECK_S, self._check_supply)
+
+    def _check_supply(self) -> None:
+        self._supply_check_due = False
+        self.supply_changed()
 
     def _show_config_status(self) -> None:
         encode(FIELDS["ConfigStatus"], tuple(self._configuration.status), self._registers)
@@ -420,7 +456,8 @@ class SimulatedModule:
                 states[lane - 1] = path.state
         return tuple(states)
 
-    def _sample_monitors(self) -> None:
+    def _sample_monitors(self, vcc_v: float | None = None) -> None:
+        """Take a sample once per update period; ``vcc_v``: instead of what the supply gives now."""
         period = self._world.now_ns // self._monitor_ns
         if period == self._monitor_period or self._sampling or not self._machine.state.answers:
             return
@@ -430,12 +467,11 @@ class SimulatedModule:
             self._stale = True
             case_c = self._case_temp_c()
             junction_c = self._junction_c(case_c)
-            self._vcc_v = self._surroundings.vcc_v()
             lit = tuple(self._data_paths.lit(lane) for lane in self._lanes)
             self._monitors.take(
                 Quantities(
                     temperature_c=case_c,
-                    vcc_v=self._vcc_v,
+                    vcc_v=self._surroundings.vcc_v() if vcc_v is None else vcc_v,
                     tx_w=tuple(
                         physics.monitor_power_w(laser, junction_c) if on else 0.0
                         for laser, on in zip(self._lasers, lit, strict=True)
@@ -486,6 +522,7 @@ class SimulatedModule:
         )
         if failed:
             conditions["FailureFlagTx"] = failed
+        self._conditions = conditions
         self._flags.latch_all(conditions)
         self._show_rx_outputs()
         self._flags.show_summaries()

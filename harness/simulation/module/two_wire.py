@@ -24,6 +24,9 @@ class RegisterOwner(Protocol):
     def before_host_read(self, page: int, first: int, last: int) -> None:
         """Bring registers ``first``..``last`` of the page (or lower memory) up to date."""
 
+    def after_host_read(self, page: int, first: int, last: int) -> None:
+        """These registers were read: latched flags were cleared by it."""
+
     def host_wrote(self, page: int, written: dict[int, int]) -> None:
         """The host wrote these bytes; value: the trigger bits it set there."""
 
@@ -107,6 +110,7 @@ class TwoWireInterface:
             left -= size
             position = base if position + size >= base + HALF else position + size
         self._counter = position
+        self._owner.after_host_read(self._page, first, last)
         return b"".join(pieces)
 
     def _map_page(self) -> None:

@@ -301,7 +301,10 @@ class PowerMeterPeer(ScpiPeer):
         port, on = self._port(call), call.boolean()
         call.end()
         port.continuous = on
-        if not on and port.free_run is not None:
+        if on:
+            port.free_runs_left = _FREE_RUNS_AFTER_A_MESSAGE
+            self._run_free(port)
+        elif port.free_run is not None:
             port.free_run.cancel()
             port.free_run = None
 

@@ -1,4 +1,4 @@
-"""Descriptions of images: what is missing is told with its reason, and nothing but CmisError is ever raised."""
+"""Descriptions of images: what is missing is told with its reason, and nothing is ever raised."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data(), fill=st.sampled_from([0x00, 0xFF, 0xA5]), bank=st.sampled_from([0, 1]))
 def test_what_is_encoded_is_decoded_and_nothing_else_changes(
     name: str, data: st.DataObject, fill: int, bank: int
@@ -173,11 +173,13 @@ def test_f16_known_answers(raw: int, value: float) -> None:
     assert f16_to_float(raw) == value
 
 
+@settings(deadline=None)
 @given(st.one_of(st.just(0.0), st.floats(1e-22, 2.047e10)))
 def test_f16_is_within_a_quarter_of_a_percent(value: float) -> None:
     assert f16_to_float(f16_from_float(value)) == pytest.approx(value, rel=0.0025)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 0xFFFF))
 def test_f16_survives_being_encoded_again(raw: int) -> None:
     value = f16_to_float(raw)
@@ -253,6 +255,7 @@ def test_what_a_register_cannot_hold_is_refused_and_not_written(name: str, value
     assert raw_bytes(image) == before
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_text_of_a_module_never_raises_and_is_printable(raw: bytes) -> None:
     text = decode_text(raw)

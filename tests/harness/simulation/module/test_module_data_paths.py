@@ -1,4 +1,4 @@
-"""Data paths: initialisation by default, configuration commands, transmitters (OIF-CMIS-05.4 §6.2.4, §6.3.3)."""
+"""Data paths: start by default, configuration commands, transmitters (OIF-CMIS-05.4 §6.2.4, §6.3.3)."""
 
 from __future__ import annotations
 

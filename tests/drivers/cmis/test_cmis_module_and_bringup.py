@@ -1,0 +1,445 @@
+"""The module's commands and its bring-up, against a small behaving module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from drivers.cmis.bringup import BringUpResult, bring_up, power_down
+from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState, duration_upper_s
+from drivers.cmis.errors import InvalidMemoryError, ModuleNotRespondingError, WriteNotTakenError
+from drivers.cmis.fields import decode, encode
+from drivers.cmis.image import MemoryImage
+from drivers.cmis.memory_map import FIELDS
+from drivers.cmis.module import CmisModule
+from drivers.errors import ConnectionFailedError, NoReplyError
+
+ADVERTISED = {
+    "SFF8024Identifier": 0x18,
+    "CmisRevisionMajor": 5,
+    "ModuleState": 1,
+    "LowPwrAllowRequestHW": 1,
+    "MediaType": 2,
+    "HostInterfaceIDApp1": 0x0D,
+    "MediaInterfaceIDApp1": 0x15,
+    "HostLaneCountApp1": 2,
+    "MediaLaneCountApp1": 1,
+    "HostLaneAssignmentOptionsApp1": 0x55,
+    "HostInterfaceIDApp2": 0x11,
+    "MediaInterfaceIDApp2": 0x1C,
+    "HostLaneCountApp2": 8,
+    "MediaLaneCountApp2": 4,
+    "HostLaneAssignmentOptionsApp2": 0x01,
+    "HostInterfaceIDApp3": 0xFF,
+    "MaxDurationModulePwrUp": 7,
+    "MaxDurationModulePwrDn": 5,
+    "MaxDurationDPInit": 7,
+    "MaxDurationDPDeinit": 5,
+    "MaxDurationDPTxTurnOn": 5,
+    "MaxDurationDPTxTurnOff": 5,
+}
+
+
+class BehavingModule:
+    """Memory and pins of a module that follows the state machines in the simplest way: each register
+    write has its effect after a delay. ``hooks`` break one behaviour each."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.image = MemoryImage(
+            bytes(128), {(0, page): bytes(128) for page in (0x00, 0x01, 0x02, 0x10, 0x11)}
+        )
+        for name, value in ADVERTISED.items():
+            self.put(name, value)
+        self.put("DPStateHostLane", (1,) * 8)
+        self.delays = {"boot": 0.5, "power_up": 1.2, "power_down": 0.1, "init": 2.0}
+        self.config_status: Callable[[int], ConfigStatus] = lambda lane: ConfigStatus.ConfigSuccess
+        self.stuck_lanes: dict[int, DataPathState] = {}
+        self.ignores_apply = False
+        self.present = True
+        self.pin_low_power = True
+        self.alive_at_s = 0.0
+        self.events: list[tuple[float, Callable[[], None]]] = []
+        self.written: list[tuple[int, int, bytes]] = []
+        self.bus_fault: Exception | None = None
+
+    # pins
+
+    def set_reset(self, *, asserted: bool) -> None:
+        if not asserted:
+            self.alive_at_s = self.clock.now_s() + self.delays["boot"]
+
+    def set_low_power(self, *, asserted: bool) -> None:
+        self.pin_low_power = asserted
+        self.evaluate()
+
+    def set_selected(self, *, asserted: bool) -> None:
+        assert asserted
+
+    def module_present(self) -> bool:
+        return self.present
+
+    def interrupt_asserted(self) -> bool:
+        return False
+
+    # memory
+
+    def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
+        self.live()
+        return self.image.get(bank, page, byte, length)
+
+    def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
+        self.live()
+        self.written.append((page, byte, data))
+        if (page, byte) == (0x10, 143):
+            self.apply(data[0])
+            return
+        self.image.put(bank, page, byte, data)
+        self.evaluate()
+
+    # behaviour
+
+    def get(self, name: str) -> Any:
+        return decode(FIELDS[name], self.image)
+
+    def put(self, name: str, value: Any) -> None:
+        encode(FIELDS[name], value, self.image)
+
+    def live(self) -> None:
+        if self.bus_fault is not None:
+            raise self.bus_fault
+        now_s = self.clock.now_s()
+        if now_s < self.alive_at_s:
+            raise ModuleNotRespondingError("no acknowledge")
+        due = [event for event in self.events if event[0] <= now_s]
+        self.events = [event for event in self.events if event[0] > now_s]
+        for _, happen in due:
+            happen()
+
+    def after(self, delay: str, happen: Callable[[], None]) -> None:
+        self.events.append((self.clock.now_s() + self.delays[delay], happen))
+
+    def evaluate(self) -> None:
+        low = bool(self.get("LowPwrRequestSW")) or (
+            self.pin_low_power and bool(self.get("LowPwrAllowRequestHW"))
+        )
+        state = self.get("ModuleState")
+        if low and state == ModuleState.ModuleReady:
+            self.put("ModuleState", int(ModuleState.ModulePwrDn))
+            self.after("power_down", lambda: self.put("ModuleState", int(ModuleState.ModuleLowPwr)))
+        elif not low and state == ModuleState.ModuleLowPwr:
+            self.put("ModuleState", int(ModuleState.ModulePwrUp))
+            self.after("power_up", self.ready)
+        elif state == ModuleState.ModuleReady:
+            self.initialise()
+
+    def ready(self) -> None:
+        self.put("ModuleState", int(ModuleState.ModuleReady))
+        self.initialise()
+
+    def initialise(self) -> None:
+        held, states = self.get("DPDeinit"), list(self.get("DPStateHostLane"))
+        if not any(held) and set(states) == {1}:
+            self.put("DPStateHostLane", (int(DataPathState.DPInit),) * 8)
+            final = tuple(int(self.stuck_lanes.get(lane, DataPathState.DPActivated)) for lane in range(1, 9))
+            self.after("init", lambda: self.put("DPStateHostLane", final))
+
+    def apply(self, mask: int) -> None:
+        if self.ignores_apply:
+            return
+        status = tuple(int(self.config_status(lane)) for lane in range(1, 9))
+        self.put("ConfigStatus", status)
+        if set(status) == {1}:
+            self.put("ACS_DPConfig", self.get("SCS0_DPConfig"))
+
+
+@pytest.fixture
+def device(clock: Any) -> BehavingModule:
+    return BehavingModule(clock)
+
+
+@pytest.fixture
+def module(device: BehavingModule, clock: Any) -> CmisModule:
+    return CmisModule(device, clock)
+
+
+def names(result: BringUpResult) -> list[str]:
+    return [step.name for step in result.steps]
+
+
+def test_a_good_module_comes_up(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    result = bring_up(module, device, clock)
+    assert result.ok, result.stopped_by
+    assert result.stopped_by == ""
+    assert names(result) == [
+        "management_interface",
+        "low_power",
+        "hold_data_paths",
+        "find_application",
+        "select_application",
+        "power_up",
+        "data_paths_held",
+        "apply_configuration",
+        "configuration_in_force",
+        "activate_data_paths",
+    ]
+    assert result.application is not None
+    assert result.application.app_sel == 2
+    assert result.host_lanes == tuple(range(1, 9))
+    steps = {step.name: step for step in result.steps}
+    assert steps["management_interface"].elapsed_s == pytest.approx(0.5, abs=0.05)
+    assert steps["management_interface"].allowed_s == 2.0
+    assert steps["power_up"].elapsed_s == pytest.approx(1.2, abs=0.1)
+    assert steps["power_up"].allowed_s == 5.0
+    assert steps["activate_data_paths"].elapsed_s == pytest.approx(2.0, abs=0.1)
+    assert steps["activate_data_paths"].allowed_s == 5.5
+    assert steps["activate_data_paths"].register == "11h:128-131 DPStateHostLane"
+    assert module.data_path_states() == (DataPathState.DPActivated,) * 8
+
+
+def test_the_order_of_writes_keeps_the_default_application_down(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    bring_up(module, device, clock)
+    upper = [(page, byte, data) for page, byte, data in device.written if byte >= 128]
+    assert upper == [
+        (0x10, 128, b"\xff"),
+        (0x10, 145, b"\x20" * 8),
+        (0x10, 143, b"\xff"),
+        (0x10, 132, b"\x00"),
+        (0x10, 130, b"\x00"),
+        (0x10, 128, b"\x00"),
+    ]
+
+
+def test_all_data_paths_of_a_breakout_application_are_brought_up(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    result = bring_up(module, device, clock, media_interface="100GBASE-FR1")
+    assert result.ok, result.stopped_by
+    # AppSel 1; data paths from host lanes 1, 3, 5, 7.
+    assert (0x10, 145, bytes.fromhex("1010141418181c1c")) in device.written
+
+
+def test_time_is_counted_from_power_on(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    clock.sleep(0.25)
+    result = bring_up(module, device, clock, vcc_applied_at_s=clock.now_s() - 0.25)
+    assert result.steps[0].elapsed_s == pytest.approx(0.75, abs=0.05)
+
+
+def test_a_module_that_was_up_long_ago_is_not_late(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.delays["boot"] = 0.0
+    clock.sleep(60.0)
+    assert bring_up(module, device, clock, vcc_applied_at_s=clock.now_s() - 60.0).ok
+
+
+def test_a_silent_module_fails_after_two_seconds(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.delays["boot"] = 1e9
+    result = bring_up(module, device, clock)
+    (step,) = result.steps
+    assert (step.name, step.passed) == ("management_interface", False)
+    assert step.elapsed_s == pytest.approx(2.0, abs=0.01)
+    assert "no acknowledge" in result.stopped_by
+    assert "lower:0 SFF8024Identifier" in result.stopped_by
+
+
+def test_a_module_slower_than_it_advertises_fails(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.delays["power_up"] = 6.0
+    result = bring_up(module, device, clock)
+    assert names(result)[-1] == "power_up"
+    assert "expected ModuleReady, found ModulePwrUp" in result.stopped_by
+    assert "01h:167.3-0 MaxDurationModulePwrUp" in result.stopped_by
+
+
+def test_a_fault_ends_the_wait_and_names_its_cause(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    def overheat() -> None:
+        device.put("ModuleState", int(ModuleState.ModuleFault))
+        device.put("ModuleFaultCause", 1)
+
+    device.ready = overheat  # type: ignore[method-assign]
+    result = bring_up(module, device, clock)
+    assert names(result)[-1] == "power_up"
+    assert result.steps[-1].elapsed_s < 2.0
+    assert "ModuleFault" in result.stopped_by
+    assert "runaway" in result.stopped_by
+
+
+def test_a_rejected_lane_is_named_with_the_reason_in_words(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.config_status = lambda lane: (
+        ConfigStatus.ConfigRejectedInvalidSI if lane in (3, 4) else ConfigStatus.ConfigSuccess
+    )
+    result = bring_up(module, device, clock)
+    step = result.steps[-1]
+    assert (step.name, step.lanes) == ("apply_configuration", (3, 4))
+    assert step.found == "ConfigRejectedInvalidSI on host lanes 3-4"
+    assert "host lanes 3-4, 11h:202-205 ConfigStatus" in result.stopped_by
+    assert "signal integrity settings are not supported" in result.stopped_by
+    assert step.elapsed_s < 0.1
+
+
+def test_a_command_that_never_ends_is_told(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    device.config_status = lambda lane: ConfigStatus.ConfigInProgress
+    result = bring_up(module, device, clock)
+    assert result.steps[-1].lanes == tuple(range(1, 9))
+    assert "ConfigInProgress" in result.stopped_by
+    assert result.steps[-1].elapsed_s == pytest.approx(5.0, abs=0.01)
+
+
+def test_an_ignored_trigger_is_not_taken_for_success(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.put("ConfigStatus", (1,) * 8)  # left over from the module's own start
+    device.ignores_apply = True
+    result = bring_up(module, device, clock)
+    assert names(result)[-1] == "configuration_in_force"
+    assert "the trigger was ignored" in result.stopped_by
+
+
+def test_a_stuck_lane_is_named(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    device.stuck_lanes = {5: DataPathState.DPInitialized}
+    result = bring_up(module, device, clock)
+    assert result.steps[-1].lanes == (5,)
+    assert "host lane 5, 11h:128-131 DPStateHostLane" in result.stopped_by
+    assert "DPInitialized on host lane 5" in result.stopped_by
+
+
+def test_an_application_that_is_not_advertised_is_said(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    result = bring_up(module, device, clock, media_interface="400GBASE-ZR")
+    assert names(result)[-1] == "find_application"
+    assert "1: 100GBASE-FR1, 2: 400GBASE-DR4" in result.stopped_by
+
+
+def test_a_flat_module_is_said_to_be_flat(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    device.put("MemoryModel", 1)
+    assert "flat" in bring_up(module, device, clock).stopped_by
+
+
+def test_a_reserved_duration_is_the_modules_fault(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.put("MaxDurationModulePwrUp", 0xE)
+    result = bring_up(module, device, clock)
+    assert not result.ok
+    assert "MaxDurationModulePwrUp (01h:167.3-0) holds duration code Eh" in result.stopped_by
+
+
+def test_an_empty_cage_is_a_fault_of_the_bench(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.present = False
+    with pytest.raises(ConnectionFailedError, match="no module is inserted"):
+        bring_up(module, device, clock)
+
+
+def test_a_fault_of_the_bus_is_a_fault_of_the_bench(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.bus_fault = NoReplyError("host_board", "adapter unplugged")
+    with pytest.raises(NoReplyError):
+        bring_up(module, device, clock)
+
+
+def test_powering_down_is_read_back(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    assert bring_up(module, device, clock).ok
+    steps = power_down(module, device)
+    assert [step.safe for step in steps] == [True, True, True, True]
+    assert device.get("OutputDisableTx") == (True,) * 8
+    assert device.get("LowPwrRequestSW") == 1
+    assert device.pin_low_power
+    assert module.module_state() is ModuleState.ModuleLowPwr
+
+
+def test_powering_down_goes_on_when_a_step_fails(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    assert bring_up(module, device, clock).ok
+    device.bus_fault = ModuleNotRespondingError("no acknowledge")
+    steps = power_down(module, device)
+    assert [(step.action, step.safe) for step in steps] == [
+        ("transmitters off", False),
+        ("low power requested by pin", True),
+        ("low power requested by register", False),
+        ("module in low power", False),
+    ]
+    assert all("no acknowledge" in step.read_back for step in steps if not step.safe)
+    assert device.pin_low_power
+
+
+def test_a_module_that_does_not_reach_low_power_is_not_safe(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    assert bring_up(module, device, clock).ok
+    device.delays["power_down"] = 1e9
+    *_, last = power_down(module, device, timeout_s=3.0)
+    assert not last.safe
+    assert "ModulePwrDn after 3.000 s" in last.read_back
+
+
+def test_transmitters_are_turned_off_by_lane(module: CmisModule, device: BehavingModule) -> None:
+    module.set_output_disable_tx((1, 4))
+    assert device.written == [(0x10, 130, b"\x09")]
+    with pytest.raises(ValueError, match=r"lanes are 1\.\.8, not \[0, 9\]"):
+        module.set_output_disable_tx((0, 9))
+
+
+def test_low_power_keeps_the_bits_beside_it(module: CmisModule, device: BehavingModule) -> None:
+    module.set_low_power(True)
+    module.set_low_power(False)
+    assert device.written == [(0, 26, b"\x50"), (0, 26, b"\x40")]
+
+
+def test_a_write_that_is_not_taken_is_told(
+    module: CmisModule, device: BehavingModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device.image, "put", lambda *arguments: None)
+    with pytest.raises(WriteNotTakenError, match="OutputDisableTx \\(10h:130\\)"):
+        module.set_output_disable_tx((1,))
+
+
+def test_flags_are_read_once_and_each_byte_only_once(
+    module: CmisModule, device: BehavingModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.put("VccMonHighWarningFlag", 1)
+    device.put("ModuleStateChangedFlag", 1)
+    device.put("LOSFlagRx", 0b1000)
+    reads: list[int] = []
+    plain = device.read
+
+    def read(bank: int, page: int, byte: int, length: int) -> bytes:
+        reads.extend(range(byte, byte + length))
+        return plain(bank, page, byte, length)
+
+    flags = CmisModule(
+        type("Port", (), {"read": staticmethod(read), "write": device.write})(), device.clock
+    ).flags()
+    assert set(flags.module) == {"ModuleStateChangedFlag", "VccMonHighWarningFlag"}
+    assert flags.lanes == {"LOSFlagRx": (4,)}
+    assert sorted(reads) == [*range(8, 12), *range(134, 154)]
+
+
+@pytest.mark.parametrize(
+    ("code", "upper_s"),
+    list(enumerate((1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 600.0, 3000.0))),
+)
+def test_duration_codes_have_upper_bounds(code: int, upper_s: float) -> None:
+    assert duration_upper_s(code) == upper_s
+
+
+@pytest.mark.parametrize("code", [-1, 0xE, 0xF])
+def test_reserved_duration_codes_are_refused(code: int) -> None:
+    with pytest.raises(InvalidMemoryError, match="reserved"):
+        duration_upper_s(code)

@@ -1,0 +1,124 @@
+"""The ATS driver on the simulated air source: control of the case, soak, dead time, faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.clock import wait_until
+from drivers.errors import InvalidReadingError, NoReplyError, NotSettledError, OutOfRangeError
+from drivers.temptronic_ats import ThermalFaultError
+
+ATS = "temptronic-ats545"
+
+
+@pytest.fixture
+def thermal(small_bench):
+    return small_bench.open(ATS, transport="INSTR")
+
+
+def settle(bench, thermal, temperature_c, *, soak_s=60.0, timeout_s=900.0):
+    thermal.start_setpoint_c(temperature_c, window_c=1.0, soak_s=soak_s)
+    return wait_until(
+        bench.clock,
+        thermal.at_temperature,
+        timeout_s=timeout_s,
+        interval_s=2.0,
+        error=lambda: NotSettledError("thermal", "case not at temperature"),
+    )
+
+
+@pytest.mark.parametrize("temperature_c", [70.0, 0.0, 25.0])
+def test_the_case_and_not_the_air_reaches_the_set_point_and_stays(small_bench, thermal, temperature_c):
+    took_s = settle(small_bench, thermal, temperature_c)
+    assert took_s >= 60.0
+    small_bench.clock.sleep(300.0)
+    assert small_bench.air.case_c == pytest.approx(temperature_c, abs=0.6)
+    assert thermal.read_case_c() == pytest.approx(small_bench.air.case_c, abs=0.4)
+    assert thermal.read_air_c() < temperature_c - 10.0  # the module heats itself
+    assert thermal.at_temperature()
+
+
+def test_air_stays_within_the_limits_of_the_bench_file(small_bench):
+    options = {"lowest_air_c": -20.0, "highest_air_c": 75.0}
+    thermal = small_bench.open(ATS, transport="INSTR", options=options)
+    settle(small_bench, thermal, 70.0)
+    settle(small_bench, thermal, 0.0)
+    assert small_bench.air.lowest_asked_c >= -20.0
+    assert small_bench.air.highest_asked_c <= 75.0
+    with pytest.raises(OutOfRangeError):
+        thermal.start_setpoint_c(76.0, window_c=1.0, soak_s=1.0)
+
+
+def test_at_temperature_is_live_and_needs_the_whole_soak(small_bench, thermal):
+    settle(small_bench, thermal, 70.0)
+    assert thermal.session.query("TESR?").integer() & 1
+    assert not thermal.session.query("TESR?").integer() & 1  # cleared when read
+    small_bench.air.case_c = 60.0
+    small_bench.clock.sleep(1.0)
+    assert not thermal.at_temperature()
+    thermal.start_setpoint_c(70.0, window_c=9.9, soak_s=60.0)
+    small_bench.clock.sleep(59.0)
+    assert not thermal.at_temperature()
+
+
+def test_a_new_set_point_is_not_at_temperature_at_once(small_bench, thermal):
+    settle(small_bench, thermal, 70.0)
+    thermal.start_setpoint_c(0.0, window_c=1.0, soak_s=0.0)
+    assert not thermal.at_temperature()
+
+
+def test_nothing_is_heard_during_the_dead_time(small_bench, thermal):
+    session = thermal.session
+    session.command("RSTO")
+    small_bench.clock.sleep(1.0)
+    with pytest.raises(NoReplyError):
+        session.query("SETP?", time_limit_s=0.5)
+    small_bench.clock.sleep(4.0)
+    assert session.query("SETP?").real() == 25.0
+
+
+def test_a_sensor_that_falls_off_is_a_fault_of_the_bench(small_bench, thermal):
+    settle(small_bench, thermal, 70.0)
+    small_bench.peers[ATS].sensor_connected = False
+    small_bench.clock.sleep(1.0)
+    with pytest.raises(ThermalFaultError, match="no DUT sensor"):
+        thermal.at_temperature()
+    with pytest.raises(InvalidReadingError):
+        thermal.read_case_c()
+    small_bench.clock.sleep(60.0)
+    assert small_bench.air.target_c == 25.0  # it does not drive the air to its limits
+    assert thermal.drain_errors() == ((1 << 14, "no DUT sensor"),)
+
+
+def test_make_safe_brings_the_air_to_ambient(small_bench, thermal):
+    settle(small_bench, thermal, 70.0)
+    assert [step.safe for step in thermal.make_safe()] == [True]
+    small_bench.clock.sleep(60.0)
+    assert small_bench.air.flowing
+    assert small_bench.air.air_c == pytest.approx(25.0)
+
+
+def test_refused_commands_show_in_the_event_status(thermal):
+    session = thermal.session
+    session.query("*ESR?")
+    for command, bit in (("SETP 500", 4), ("NONSENSE 1", 5), ("WNDW x", 5), ("SETN 1 2", 5), ("SETN 7", 4)):
+        session.command(command)
+        assert session.query("*ESR?").integer() == 1 << bit, command
+
+
+def test_the_set_point_must_fit_its_number(thermal):
+    session = thermal.session
+    session.query("*ESR?")
+    session.command("SETN 2")
+    session.command("SETP 70")
+    assert session.query("*ESR?").integer() == 1 << 4
+
+
+def test_control_is_cheap(small_bench, thermal):
+    """An hour of control is a few thousand events, not a few million."""
+    thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=60.0)
+    calls = []
+    plain = small_bench.air.set_air
+    small_bench.air.set_air = lambda **command: (calls.append(1), plain(**command))
+    small_bench.clock.sleep(3600.0)
+    assert len(calls) == pytest.approx(7200, abs=2)
