@@ -14,7 +14,6 @@ from typing import Protocol
 
 from drivers.errors import BenchError
 
-
 _RESOLUTION_S = 1e-6
 
 

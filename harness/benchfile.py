@@ -5,16 +5,21 @@ A file is validated completely before anything is opened; every mistake is one l
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from drivers.catalogue import DRIVERS, check_options
-from drivers.errors import BenchError
+from drivers.catalogue import DRIVERS, check_options, load
+from drivers.errors import BenchError, InstrumentError
 from harness.tables import Table, TableError, read_table
+from harness.text import printable_text
 from harness.verdict import DECISION_RULE
 from harness.wiring import MODULE, Fibre, InsertionLoss, Wiring, parse_port, wiring_complaints
 
@@ -144,13 +149,15 @@ def find_bench_file(name: str) -> Path:
     :raises TableError: when there is none.
     """
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names that no file can have
         return path
-    shipped = BENCHES_FOLDER / f"{name}.toml"
-    if Path(name).name == name and shipped.is_file():
-        return shipped
-    known = ", ".join(sorted(p.stem for p in BENCHES_FOLDER.glob("*.toml")))
-    raise TableError([f"{name}: no such bench file; shipped ones can be named alone: {known}"])
+    shipped = {file.stem: file for file in BENCHES_FOLDER.glob("*.toml")}
+    if name in shipped:
+        return shipped[name]
+    known = ", ".join(sorted(shipped))
+    raise TableError(
+        [f"{printable_text(name)}: no such bench file; shipped ones can be named alone: {known}"]
+    )
 
 
 def load_bench(path: Path) -> BenchSpec:
@@ -240,7 +247,7 @@ def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, Ins
             )
             loss.end()
         part.end()
-        address = specs[role].address
+        address = _canonical(specs[role].address)
         if address and address in addresses:
             part.complain(
                 "address", f"{address} is used already, by {addresses[address]}; write shared_with instead"
@@ -259,6 +266,8 @@ def _check_faults(
 ) -> None:
     for index, fault in enumerate(simulation.faults if simulation else (), start=1):
         part = instruments.get(fault.role)
+        if fault.role not in ROLES:
+            continue  # complained about where it was read
         if part is None or part.driver not in DRIVERS or DRIVERS[part.driver].transport != "visa":
             table.complain(
                 f"simulation.fault[{index}].role",
@@ -270,6 +279,8 @@ def _check_shared(table: Table, role: str, spec: InstrumentSpec, specs: Mapping[
     if not spec.shared_with:
         return
     owner = specs.get(spec.shared_with)
+    if owner is None and spec.shared_with in REQUIRED_ROLES:
+        return  # the bench lacks it: that was complained about
     if owner is None or owner.shared_with:
         table.complain(
             f"{role}.shared_with", f"{spec.shared_with!r} is no role with an instrument of its own"
@@ -285,16 +296,17 @@ def _instrument(role: str, part: Table) -> InstrumentSpec:
     if not shared_with:
         driver = part.text("driver")
         address = part.text("address")
+        part.raw("options")  # of a driver that is not known nothing can be said about them
         info = DRIVERS.get(driver)
         if driver and info is None:
             part.complain("driver", f"unknown driver {driver!r}; known are {', '.join(sorted(DRIVERS))}")
         elif info is not None:
             if role not in info.roles:
                 part.complain("driver", f"{driver} cannot be a {role}; it can be {', '.join(info.roles)}")
-            options = _options(part, driver)
+            options = _options(part, driver, role)
             if address and info.transport == "i2c" and not _I2C_ADDRESS.fullmatch(address):
                 part.complain("address", f"{address!r} is no I2C bus; write i2c:1 for /dev/i2c-1")
-            if address and info.transport == "visa" and "::" not in address:
+            if address and info.transport == "visa" and not _canonical(address):
                 part.complain(
                     "address", f"{address!r} is no VISA address, such as TCPIP0::192.0.2.1::inst0::INSTR"
                 )
@@ -303,15 +315,40 @@ def _instrument(role: str, part: Table) -> InstrumentSpec:
     return InstrumentSpec(role, driver, address, options, shared_with, uncertainty, unit, _calibration(part))
 
 
-def _options(part: Table, driver: str) -> dict[str, Any]:
+def _options(part: Table, driver: str, role: str) -> dict[str, Any]:
     table = part.table("options", required=False)
     options = {key: table.raw(key) for key in table.names()}
+    wrong: dict[str, str] = {}
     for key, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            wrong[key] = f"{value} is not a finite number"
+            continue
         try:
             check_options(driver, {key: value})
         except BenchError as fault:
-            table.complain(key, str(fault))
+            wrong[key] = str(fault)
+    for key, what in wrong.items():
+        table.complain(key, what)
+    if not wrong:
+        try:
+            # A driver's constructor talks to nobody, so it can say what it thinks of values, too.
+            load(driver)(SimpleNamespace(), SimpleNamespace(), name=role, options=options)
+        except BenchError as fault:
+            table.complain("", fault.what if isinstance(fault, InstrumentError) else str(fault))
     return options
+
+
+def _canonical(address: str) -> str:
+    """The one spelling of an address: of a VISA address its full form, ``""`` of one that is none."""
+    if "::" not in address:
+        return address if _I2C_ADDRESS.fullmatch(address) else ""
+    # Here: who only validates limits or decodes a dump needs no VISA.
+    from pyvisa import rname
+
+    try:
+        return str(rname.ResourceName.from_string(address))
+    except ValueError:
+        return ""
 
 
 def _calibration(part: Table) -> Calibration | None:
@@ -319,7 +356,7 @@ def _calibration(part: Table) -> Calibration | None:
         return None
     table = part.table("calibration")
     date, due = table.date("date"), table.date("due")
-    if due < date:
+    if datetime.date.min not in (date, due) and due < date:
         table.complain("due", f"{due} is before the calibration itself, {date}")
     calibration = Calibration(table.text("certificate"), date.isoformat(), due.isoformat())
     table.end()
@@ -330,6 +367,8 @@ def _wiring(
     table: Table, instruments: Mapping[str, InstrumentSpec], passes: Mapping[str, InsertionLoss]
 ) -> Wiring:
     fibres: list[tuple[str, Fibre]] = []
+    # About a required role that lacks, or about all of them, there is a complaint already.
+    complained = set(REQUIRED_ROLES if instruments else ROLES)
     for index, part in enumerate(table.tables("fibre"), start=1):
         ports = []
         for key in ("from", "to"):
@@ -340,9 +379,11 @@ def _wiring(
                 if text:
                     part.complain(key, str(fault))
                 continue
-            if port.role != MODULE and port.role not in instruments:
+            if port.role == MODULE or port.role in instruments:
+                ports.append(port)
+            elif port.role not in complained:
+                complained.add(port.role)
                 part.complain(key, f"the bench has no {port.role}")
-            ports.append(port)
         loss_db = part.quantity("loss", "dB", low=0.0)
         uncertainty_db = part.quantity("uncertainty", "dB", low=0.0)
         part.end()

@@ -1,6 +1,7 @@
 """The command line: a literal table of commands, each resolved when it is called.
 
-Nothing of the project is imported here, so that ``lanewise --help`` answers at once.
+Nothing of the project but a check of where it comes from is imported here, so that ``lanewise --help``
+answers at once.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+
+from harness.installation import shadowed
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "qualify": ("qualify a module: run a plan on a bench, write the report", "fixtures.qualify:main"),
@@ -36,12 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if entry is None:
         print(f"lanewise: no command {arguments[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    fault = shadowed()
+    if fault is not None:
+        print(f"lanewise: {fault}", file=sys.stderr)
+        return 2
     try:
-        return _resolve(entry[1])(arguments[1:])
+        code = _resolve(entry[1])(arguments[1:])
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output (`| head`) has seen enough. Nothing more can be written, at exit either.
+        # 2, for what was not read may have been a verdict: a pass is never claimed so.
         sys.stdout = None
-        return 0
+        return 2
+    return code
 
 
 def usage() -> str:

@@ -1,7 +1,8 @@
 """The journal of a run: append-only, durable, chained.
 
-One line is one record. Each line carries its sequence number and, as ``prev``, the SHA-256 of the line
-before it, so that an edited, lost or reordered record is found by reading alone.
+One line is one record. Each line carries its sequence number, as ``line_sha256`` the SHA-256 of its own text
+up to there, and as ``prev`` that of the line before it; so an edited, lost or reordered record, the last one
+too, is found by reading alone. Lines lost at the end leave a run without :class:`harness.records.RunFinished`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.records import Record, RecordError, record_from_json
+from harness.records import SCHEMA_MAJOR, Record, RecordError, RunStarted, record_from_json
 
 _FIRST_PREV = "0" * 64
 _LONGEST_LINE = 16 * 1024 * 1024
+_SEAL = re.compile(rb',"line_sha256":"([0-9a-f]{64})"\}')
+_SEAL_LENGTH = len(',"line_sha256":""}') + 64
 
 
 class JournalError(ValueError):
@@ -41,32 +45,63 @@ class Journal:
         self._file = path.open("xb", buffering=0)
         self._prev = _FIRST_PREV
         self._sequence = 0
+        self._length = 0
 
     def append(self, *records: Record) -> None:
         """Write the records of one acquisition in one write and make them durable.
 
-        :raises OSError: when the disk does not take them; then none of them is acknowledged.
+        :raises OSError: when the disk does not take them; then none of them is acknowledged, and what was
+            written of them is taken back, so that later records can be read.
+        :raises ValueError: when a record holds a number that is none (NaN, infinity) or is too long; nothing
+            is written then.
         """
-        lines = []
+        data = b""
         prev, sequence = self._prev, self._sequence
         for record in records:
-            line = _encode({"seq": sequence, "prev": prev, **record.to_json()})
-            lines.append(line)
-            prev, sequence = hashlib.sha256(line).hexdigest(), sequence + 1
-        data = b"\n".join(lines) + b"\n"
-        written = self._file.write(data)
-        if written != len(data):
-            raise OSError(f"{self.path}: only {written} of {len(data)} bytes were written; is the disk full?")
-        os.fdatasync(self._file.fileno())
-        self._prev, self._sequence = prev, sequence
+            line, prev = _sealed({"seq": sequence, "prev": prev, **record.to_json()})
+            if len(line) >= _LONGEST_LINE:
+                raise ValueError(f"a record of {len(line)} bytes is too long; put raw data in a file beside it")
+            data += line + b"\n"
+            sequence += 1
+        if not data:
+            return
+        try:
+            written = self._file.write(data)
+            if written != len(data):
+                raise OSError(  # noqa: TRY301 - handled like what write itself raises
+                    f"{self.path}: only {written} of {len(data)} bytes were written; is the disk full?"
+                )
+            os.fdatasync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._length)
+            self._file.seek(self._length)
+            raise
+        self._prev, self._sequence, self._length = prev, sequence, self._length + len(data)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _encode(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
+def _sealed(content: dict[str, Any]) -> tuple[bytes, str]:
+    """A line without its end, and its SHA-256."""
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
+    digest = hashlib.sha256(text).hexdigest()
+    return text[:-1] + f',"line_sha256":"{digest}"}}'.encode(), digest
+
+
+def _unsealed(line: bytes) -> tuple[dict[str, Any], str] | None:
+    """What :func:`_sealed` made a line of, and its SHA-256; None when the line is not as it was written."""
+    seal = _SEAL.fullmatch(line[-_SEAL_LENGTH:])
+    text = line[:-_SEAL_LENGTH] + b"}"
+    digest = hashlib.sha256(text).hexdigest()
+    if seal is None or seal[1].decode() != digest:
+        return None
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return (content, digest) if isinstance(content, dict) else None
 
 
 def read_journal(path: Path) -> JournalReading:
@@ -84,19 +119,27 @@ def _collect(lines: Iterator[tuple[int, bytes, bool]], path: Path) -> tuple[tupl
         if not complete:
             return tuple(records), True
         where = f"{path}: line {number}"
+        unsealed = _unsealed(line)
+        if unsealed is None:
+            raise JournalError(f"{where} is not as it was written: edited or damaged")
+        content, digest = unsealed
+        sequence, follows = content.pop("seq", None), content.pop("prev", None)
+        if sequence != number - 1 or follows != prev:
+            raise JournalError(
+                f"{where} does not follow the line before it: lines were lost, put in or moved "
+                f"(expected record {number - 1}, found {sequence!r})"
+            )
         try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as fault:
-            raise JournalError(f"{where} is not JSON: {fault}") from fault
-        if not isinstance(content, dict):
-            raise JournalError(f"{where} is not a record")
-        if content.pop("seq", None) != number - 1 or content.pop("prev", None) != prev:
-            raise JournalError(f"{where} does not follow the line before it: edited, lost or out of order")
-        try:
-            records.append(record_from_json(content))
+            record = record_from_json(content)
         except RecordError as fault:
             raise JournalError(f"{where}: {fault}") from fault
-        prev = hashlib.sha256(line).hexdigest()
+        if isinstance(record, RunStarted) and record.schema_major != SCHEMA_MAJOR:
+            raise JournalError(
+                f"{where}: the journal is of version {record.schema_major!r}; "
+                f"this program reads version {SCHEMA_MAJOR}"
+            )
+        records.append(record)
+        prev = digest
     return tuple(records), False
 
 

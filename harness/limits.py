@@ -100,7 +100,7 @@ class Rule:
     def text(self) -> str:
         """The rule in words."""
         if self.name == "advertised":
-            return f"advertised: {self.quantity}"
+            return f"advertised: {self.quantity}{f' {self.offset:+g}' if self.offset else ''}"
         return f"max({self.constant:g}, {self.quantity} {self.offset:+g})"
 
 
@@ -188,7 +188,12 @@ def load_limits(paths: Sequence[Path]) -> LimitSet:
         table.text("edition", "")
         table.text("note", "")
         document = table.text("document")
-        rows += [_row(entry, layer=layer, document=document) for entry in table.tables("limit")]
+        for entry in table.tables("limit"):
+            row = _row(entry, layer=layer, document=document)
+            units = {other.unit for other in rows if other.parameter == row.parameter}
+            if units - {row.unit}:
+                entry.complain("unit", f"{row.parameter} is limited in {units.pop()} before, here in {row.unit}")
+            rows.append(row)
         layers.append(layer)
         table.end()
         table.finish()
@@ -203,6 +208,8 @@ def _row(entry: Table, *, layer: str, document: str) -> LimitRow:
     low, high = _side(entry, "low"), _side(entry, "high")
     if low is None and high is None:
         entry.complain("low", "a limit needs low, high or both")
+    elif isinstance(low, float) and isinstance(high, float) and low > high:
+        entry.complain("low", f"{low:g} is above high, {high:g}: nothing can keep to it")
     row = LimitRow(
         parameter=entry.text("parameter"),
         title=entry.text("title"),

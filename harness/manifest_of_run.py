@@ -17,7 +17,6 @@ from harness.limits import LimitRow, Rule
 from harness.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
 from harness.run import Run
 from harness.verdict import DECISION_RULE_TEXT
-from harness.wiring import MODULE, Port
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _VERSIONS_OF = ("lanewise", "numpy", "pytest", "pyvisa", "pyvisa-py", "smbus2")
@@ -119,9 +118,7 @@ def _paths(run: Run, lanes: Sequence[int]) -> list[PathEntry]:
             loss_db=path.loss_db,
             uncertainty_db=path.uncertainty_db,
         )
-        for lane in lanes
-        for path in wiring.paths(Port(MODULE, f"tx{lane}"), "power_meter")
-        if path.end.number == lane
+        for lane, path in wiring.transmitter_paths(lanes, "power_meter").items()
     ]
 
 

@@ -33,7 +33,7 @@ from harness.records import (
     RunStarted,
     SafeState,
 )
-from harness.runfolder import JOURNAL, MANIFEST, RAW, create_run_folder
+from harness.runfolder import JOURNAL, MANIFEST, create_run_folder
 from harness.verdict import DECISION_RULE, Judgement, Verdict, worst
 
 NOMINAL_VCC_V = 3.3
@@ -97,6 +97,11 @@ class Run:
             stamp = self._started_at.strftime("%Y%m%dT%H%M%SZ")
             self._folder = create_run_folder(self._out, stamp=stamp, serial=serial, plan=self.plan)
         return self._folder
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether the run folder was made."""
+        return self._folder is not None
 
     @property
     def run_id(self) -> str:
@@ -385,9 +390,6 @@ class Run:
                     ),
                 )
                 self._journal.close()
-            elif self._folder is not None:
-                (self._folder / RAW).rmdir()
-                self._folder.rmdir()
         finally:
             self.bench.close()
         return verdict

@@ -55,6 +55,20 @@ def create_run_folder(parent: Path, *, stamp: str, serial: str, plan: str) -> Pa
     raise FileExistsError(f"{parent / base}: a thousand runs of this name exist already")
 
 
+def discard_run_folder(path: Path) -> None:
+    """Remove the folder of a run that never began: documents about nothing, and no journal.
+
+    :raises RunFolderError: when it has a journal; what was recorded is never removed.
+    """
+    if (path / JOURNAL).exists():
+        raise RunFolderError(f"{path}: has a journal and is kept")
+    for name in (MANIFEST, ENGINEER_HTML, REPORT_HTML, JUNIT_XML):
+        (path / name).unlink(missing_ok=True)
+    for folder in (path / RAW, path):
+        if folder.is_dir():
+            folder.rmdir()
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run, read."""

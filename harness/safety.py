@@ -7,6 +7,7 @@ keep the others hot. What could not be reached is reported by name as not safe.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -52,9 +53,11 @@ def _group_safe(
     ]
     for _, thread in threads:
         thread.start()
+    # One time limit for all of them: several that hang must not keep the next group hot one after the other.
+    deadline_s = time.monotonic() + limit_s
     results: list[SafetyResult] = []
     for role, thread in threads:
-        thread.join(limit_s)
+        thread.join(max(0.0, deadline_s - time.monotonic()))
         steps = outcomes.get(role)
         if steps is None:
             steps = [SafetyStep("make safe", f"no answer within {limit_s:g} s", safe=False)]

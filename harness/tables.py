@@ -15,9 +15,16 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.text import printable_text
+
 _LARGEST_FILE = 1024 * 1024
 _LONGEST_TEXT = 1000
-_QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*([A-Za-zµΩ°%/]{1,20})\s*")
+_LONGEST_QUANTITY = 100
+_LONGEST_PLACE = 120
+_LONGEST_COMPLAINT = 1500
+_QUANTITY = re.compile(
+    r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµΩ°%/]{1,20})\s*"
+)
 
 
 class TableError(ValueError):
@@ -42,7 +49,11 @@ class Table:
     def complain(self, key: str, what: str) -> None:
         """Note a complaint about a key of this table (``""``: about the table itself)."""
         place = ".".join(part for part in (self._key, key) if part)
-        self._complaints.append(f"{self._file}: {place or 'the file'}: {what}")
+        # Keys and texts are the file's: one complaint stays one line, whatever is in them.
+        where = printable_text(place, longest=_LONGEST_PLACE) or "the file"
+        self._complaints.append(
+            f"{printable_text(self._file)}: {where}: {printable_text(what, longest=_LONGEST_COMPLAINT)}"
+        )
 
     def has(self, key: str) -> bool:
         """Whether the key is present."""
@@ -87,7 +98,7 @@ class Table:
         if value is None:
             return 0
         if not low <= value <= high:
-            self.complain(key, f"{value} is not within {low} .. {high}")
+            self.complain(key, f"{_shown(value)} is not within {low} .. {high}")
         return int(value)
 
     def number(self, key: str, default: float | None = None) -> float:
@@ -95,10 +106,14 @@ class Table:
         value = self._get(key, (int, float), "a number", _REQUIRED if default is None else default)
         if value is None:
             return 0.0
-        if not math.isfinite(value):
-            self.complain(key, f"{value} is not a finite number")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.complain(key, f"{_shown(value)} is not a finite number")
             return 0.0
-        return float(value)
+        return number
 
     def optional_number(self, key: str) -> float | None:
         """A finite number, or None when absent."""
@@ -120,16 +135,20 @@ class Table:
         return value
 
     def date(self, key: str) -> datetime.date:
-        """A date (TOML's own: 2026-03-31, without quotes)."""
-        value = self._get(key, datetime.date, "a date such as 2026-03-31", _REQUIRED)
-        if value is None or isinstance(value, datetime.datetime):
+        """A date (TOML's own: 2026-03-31, without quotes); ``date.min`` when there is none."""
+        value: datetime.date | None = self._get(key, datetime.date, "a date such as 2026-03-31", _REQUIRED)
+        if isinstance(value, datetime.datetime):
+            self.complain(key, f"expected a date such as 2026-03-31, without time, found {value.isoformat()}")
             return datetime.date.min
-        return value  # type: ignore[no-any-return]
+        return datetime.date.min if value is None else value
 
     def table(self, key: str, *, required: bool = True) -> Table:
-        """A table below this one; an absent optional one is empty."""
+        """A table below this one; an absent optional one is empty. One that had to be there and is not makes
+        one complaint, and none about what would have been in it."""
         value = self._get(key, dict, "a table", _REQUIRED if required else {})
-        return self._child(key, value or {})
+        if value is None:
+            return Table({}, file=self._file, key=key, complaints=[])
+        return self._child(key, value)
 
     def tables(self, key: str) -> list[Table]:
         """An array of tables; empty when absent."""
@@ -185,7 +204,10 @@ def _as_tuple(kinds: type | tuple[type, ...]) -> tuple[type, ...]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python is willing to print
+        text = "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
@@ -194,17 +216,19 @@ def read_table(path: Path, *, shown: str | None = None) -> Table:
 
     :raises TableError: when it cannot be read, is too large or is not TOML.
     """
-    name = shown or path.name
+    name = printable_text(shown or path.name)
     try:
-        data = path.read_bytes()[: _LARGEST_FILE + 1]
-    except OSError as fault:
-        raise TableError([f"{path}: cannot be read: {fault.strerror}"]) from fault
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else str(fault)
+        raise TableError([f"{printable_text(str(path))}: cannot be read: {why}"]) from fault
     if len(data) > _LARGEST_FILE:
         raise TableError([f"{name}: is larger than {_LARGEST_FILE} bytes"])
     try:
         content = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise TableError([f"{name}: is not TOML: {fault}"]) from fault
+    except (ValueError, RecursionError) as fault:  # ValueError: also a number of too many digits
+        raise TableError([f"{name}: is not TOML: {printable_text(str(fault))}"]) from fault
     return Table(content, file=name, key="", complaints=[])
 
 
@@ -214,12 +238,14 @@ def parse_quantity(text: str, unit: str) -> float:
 
     :raises ValueError: when it is no quantity, its unit is unknown, or it cannot be converted.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST_QUANTITY else None
     if match is None:
         raise ValueError(f'{_shown(text)} is not a number with a unit, such as "1.5 {unit}"')
     value, given = float(match[1]), match[2]
-    if given == unit:
-        return value
-    from harness.quantities import convert
+    if given != unit:
+        from harness.quantities import convert
 
-    return convert(value, given, unit)
+        value = convert(value, given, unit)
+    if not math.isfinite(value):
+        raise ValueError(f"{_shown(text)} is not a finite number of {unit}")
+    return value

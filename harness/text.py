@@ -6,15 +6,19 @@ import unicodedata
 from collections.abc import Sequence
 
 _LONGEST = 400
+_LINE_ENDS = frozenset({"Zl", "Zp"})
 
 
-def printable_text(text: str) -> str:
-    """Untrusted text for a terminal: control, format and unassigned characters escaped, bounded in length."""
+def printable_text(text: str, *, longest: int = _LONGEST) -> str:
+    """Untrusted text for a terminal, on one line: control, format and unassigned characters and line
+    separators escaped as in a Python string, at most ``longest`` characters of it."""
     shown = "".join(
-        character if unicodedata.category(character)[0] != "C" else f"\\x{ord(character):02x}"
-        for character in text[:_LONGEST]
+        character
+        if unicodedata.category(character)[0] != "C" and unicodedata.category(character) not in _LINE_ENDS
+        else character.encode("unicode_escape").decode()
+        for character in text[:longest]
     )
-    return shown if len(text) <= _LONGEST else f"{shown}..."
+    return shown if len(text) <= longest else f"{shown}..."
 
 
 def duration_text(duration_s: float) -> str:

@@ -7,6 +7,7 @@ which side the value itself lies.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,10 +63,13 @@ def judge(value: float, uncertainty: float, limit: Limit | None) -> Judgement:
     Informative and unverified bounds give a margin but never a failure. When both bounds of a limit bind,
     the worse verdict decides, and at equal verdicts the smaller margin.
 
-    :raises ValueError: when the uncertainty is negative.
+    :raises ValueError: when value or uncertainty is no number, or the uncertainty is negative: a fault of
+        the bench or the plan, of which no verdict may be made.
     """
-    if uncertainty < 0.0:
-        raise ValueError(f"an expanded uncertainty is not negative, got {uncertainty}")
+    if not math.isfinite(value):
+        raise ValueError(f"a value that is judged is a finite number, got {value}")
+    if not (math.isfinite(uncertainty) and uncertainty >= 0.0):
+        raise ValueError(f"an expanded uncertainty is finite and not negative, got {uncertainty}")
     if limit is None:
         return Judgement(Verdict.INFO, None, None)
     sides = [

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from drivers.errors import BenchError
+
 MODULE = "module"
 _MODULE_PORT = re.compile(r"(tx|rx)([1-8])")
 
@@ -76,7 +78,7 @@ class OpticalPath:
     routes: tuple[tuple[str, int, int], ...]
 
 
-class WiringError(ValueError):
+class WiringError(BenchError):
     """No light can go that way."""
 
 
@@ -103,18 +105,17 @@ class Wiring:
         self._walk(start, role, [], [], [], found)
         return tuple(sorted(found, key=lambda path: (len(path.hops), path.end.number)))
 
-    def path(
-        self, start: Port, role: str, *, prefer: int | None = None, taken: Collection[Port] = ()
-    ) -> OpticalPath:
-        """One way from a port to an instrument: to port ``prefer`` if it can be reached, never to one of
-        ``taken``.
-
-        :raises WiringError: when there is none.
-        """
-        ways = [path for path in self.paths(start, role) if path.end not in taken]
-        if not ways:
-            raise WiringError(f"no fibre leads from {start} to {role}; add one to the bench file")
-        return next((path for path in ways if path.end.number == prefer), ways[0])
+    def transmitter_paths(self, lanes: Sequence[int], role: str) -> dict[int, OpticalPath]:
+        """A way for each of the module's transmitters to a port of its own: the port of the lane's number
+        where that can be. A lane that no port is left for is not in the answer."""
+        ways = {lane: self.paths(Port(MODULE, f"tx{lane}"), role) for lane in lanes}
+        chosen = {lane: way for lane in lanes for way in ways[lane] if way.end.number == lane}
+        for lane in lanes:
+            taken = {way.end for way in chosen.values()}
+            free = [way for way in ways[lane] if way.end not in taken]
+            if lane not in chosen and free:
+                chosen[lane] = free[0]
+        return {lane: chosen[lane] for lane in lanes if lane in chosen}
 
     def _walk(
         self,
@@ -183,12 +184,14 @@ def wiring_complaints(
             if port in seen:
                 complaints.append((f"{place}.{key}", f"{port} is plugged already, in {seen[port]}"))
             seen.setdefault(port, place)
+    opaque: set[str] = set()
     for port, place in starts.items():
         if port in ends and port.role != MODULE:
             complaints.append(
                 (f"{place}.from", f"{port} is an input as well as an output (see {ends[port]})")
             )
-        if port.role != MODULE and port.role not in matrices:
+        if port.role not in {MODULE, *matrices, *opaque}:
+            opaque.add(port.role)
             complaints.append(
                 (
                     f"{place}.from",

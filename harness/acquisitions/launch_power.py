@@ -10,19 +10,19 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule
 from drivers.errors import BenchError
-from drivers.units import db_from_ratio, dbm_from_w, ratio_from_db
+from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired
 from harness.bench import Bench
 from harness.measurement import Measured, NotOffered
 from harness.run import Run
 from harness.uncertainty import Contribution, expanded, from_expanded, from_readings
-from harness.wiring import MODULE, OpticalPath, Port
+from harness.wiring import OpticalPath, WiringError
 
 METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6
 AVERAGING_S = 0.1
@@ -42,13 +42,13 @@ def route_transmitters(bench: Bench, lanes: Sequence[int]) -> dict[int, OpticalP
     :raises WiringError: when the bench file has no such way.
     :raises InstrumentError: when a switch does not take the routes.
     """
-    paths: dict[int, OpticalPath] = {}
-    taken: list[Port] = []
-    for lane in lanes:
-        paths[lane] = bench.spec.wiring.path(
-            Port(MODULE, f"tx{lane}"), "power_meter", prefer=lane, taken=taken
+    paths = bench.spec.wiring.transmitter_paths(lanes, "power_meter")
+    without = [lane for lane in lanes if lane not in paths]
+    if without:
+        raise WiringError(
+            f"{bench.spec.path.name}: no way from {', '.join(f'module.tx{lane}' for lane in without)} to a "
+            f"port of power_meter of its own; add the missing fibre"
         )
-        taken.append(paths[lane].end)
     routes = {entry: leave for path in paths.values() for _, entry, leave in path.routes}
     if routes:
         standing = bench.optical_switch.routes()
@@ -95,7 +95,9 @@ def _wait_for_light(module: CmisModule, bench: Bench, before: tuple[DataPathStat
 def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
     """Average launch power of all lanes at once, and the module's own Tx power monitor beside it.
 
-    Gives ``average_launch_power`` (dBm, TP2) and ``tx_power_monitor_error`` (dB, monitor minus meter).
+    Gives ``average_launch_power`` (dBm, TP2) and ``tx_power_monitor_error`` (dB, monitor minus meter). A
+    reading at or below the meter's lowest range is reported as that range (condition ``at_meter_floor``):
+    the lane is darker than that, and its monitor has nothing to be compared with.
     """
     bench = run.bench
     start_s = bench.clock.now_s()
@@ -106,14 +108,10 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
     readings_w = _read(bench, ports)
     monitors = {monitor.lane: monitor for monitor in run.module.lane_monitors()}
     budgets: dict[int, list[Contribution]] = {}
-    at_tp2_dbm: dict[int, float] = {}
+    levels: dict[int, _Level] = {}
     for lane, path in paths.items():
-        mean_w = statistics.fmean(readings_w[lane])
-        at_tp2_dbm[lane] = dbm_from_w(mean_w) + path.loss_db
-        relative = (
-            [_DB_PER_RATIO * (reading / mean_w - 1.0) for reading in readings_w[lane]] if mean_w > 0 else []
-        )
-        budgets[lane] = _budget(run, path, relative)
+        levels[lane] = _level(bench, path, readings_w[lane])
+        budgets[lane] = _budget(run, path, levels[lane].relative_db)
     record = run.record_acquisition(
         "launch_power",
         start_s,
@@ -129,20 +127,29 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
     for lane in lanes:
         uncertainty_db = expanded(budgets[lane])
         common = run.measured_from(record, lane=lane, uncertainty=uncertainty_db)
+        level = levels[lane]
         measured["average_launch_power", lane] = common(
-            value=at_tp2_dbm[lane], unit="dBm", plane="TP2", detector="power_meter"
+            value=level.at_tp2_dbm,
+            unit="dBm",
+            plane="TP2",
+            detector="power_meter",
+            conditions={"at_meter_floor": True} if level.at_floor else {},
         )
         monitor_dbm = monitors[lane].tx_power_dbm
-        measured["tx_power_monitor_error", lane] = (
-            NotOffered("the module has no Tx power monitor (page 01h byte 160, bit 1)")
-            if monitor_dbm is None
-            else common(
-                value=monitor_dbm - at_tp2_dbm[lane],
+        if monitor_dbm is None:
+            error: Measured | NotOffered = NotOffered(
+                "the module has no Tx power monitor (page 01h byte 160, bit 1)"
+            )
+        elif level.at_floor:
+            error = NotOffered("no light reaches the power meter that the monitor could be compared with")
+        else:
+            error = common(
+                value=monitor_dbm - level.at_tp2_dbm,
                 unit="dB",
                 plane="TP2",
                 detector="module monitor against power_meter",
             )
-        )
+        measured["tx_power_monitor_error", lane] = error
     return Acquired(record, measured)
 
 
@@ -159,18 +166,13 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
     bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
     with transmitters_disabled(run.module, bench, lanes):
         readings_w = _read(bench, ports)
-    floor_dbm = bench.power_meter.range_dbm[0]
-    floor_w = 1e-3 * ratio_from_db(floor_dbm)
+    floor_w = w_from_dbm(bench.power_meter.range_dbm[0])
     budgets: dict[int, list[Contribution]] = {}
-    values: dict[int, tuple[float, bool]] = {}
+    levels: dict[int, _Level] = {}
     for lane, path in paths.items():
-        mean_w = statistics.fmean(readings_w[lane])
-        at_floor = mean_w <= floor_w
-        seen_w = max(mean_w, floor_w)
-        values[lane] = dbm_from_w(seen_w) + path.loss_db, at_floor
-        relative = [] if at_floor else [_DB_PER_RATIO * (value / seen_w - 1.0) for value in readings_w[lane]]
-        budgets[lane] = _budget(run, path, relative)
-        noise_db = db_from_ratio(1.0 + floor_w / seen_w)
+        level = levels[lane] = _level(bench, path, readings_w[lane])
+        budgets[lane] = _budget(run, path, level.relative_db)
+        noise_db = db_from_ratio(1.0 + floor_w / level.seen_w)
         budgets[lane].append(
             Contribution("meter noise floor", noise_db / 2.0, "dB", "lowest range of the meter")
         )
@@ -189,14 +191,14 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
         budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
     )
     measured: dict[tuple[str, int | None], Measured] = {}
-    for lane, (value_dbm, at_floor) in values.items():
+    for lane, level in levels.items():
         common = run.measured_from(record, lane=lane, uncertainty=expanded(budgets[lane]))
         measured["average_launch_power_off", lane] = common(
-            value=value_dbm,
+            value=level.at_tp2_dbm,
             unit="dBm",
             plane="TP2",
             detector="power_meter",
-            conditions={"transmitters": "disabled", "at_meter_floor": at_floor},
+            conditions={"transmitters": "disabled", "at_meter_floor": level.at_floor},
         )
     return Acquired(record, measured)
 
@@ -212,6 +214,26 @@ def _read(bench: Bench, ports: Mapping[int, int]) -> dict[int, list[float]]:
         bench.forget_set_ups()
         raise
     return readings_w
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One lane's light: at the meter (W, never below its lowest range) and, with the path's loss, at TP2
+    (dBm). ``relative_db``: the readings around their mean."""
+
+    seen_w: float
+    at_tp2_dbm: float
+    at_floor: bool
+    relative_db: tuple[float, ...]
+
+
+def _level(bench: Bench, path: OpticalPath, readings_w: Sequence[float]) -> _Level:
+    floor_w = w_from_dbm(bench.power_meter.range_dbm[0])
+    mean_w = statistics.fmean(readings_w)
+    at_floor = mean_w <= floor_w
+    seen_w = max(mean_w, floor_w)
+    relative_db = () if at_floor else tuple(_DB_PER_RATIO * (w / mean_w - 1.0) for w in readings_w)
+    return _Level(seen_w, dbm_from_w(seen_w) + path.loss_db, at_floor, relative_db)
 
 
 def _budget(run: Run, path: OpticalPath, relative_db: Sequence[float]) -> list[Contribution]:

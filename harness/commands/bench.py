@@ -16,7 +16,7 @@ from harness.opening import open_what_can_be
 from harness.pmd import pmd_by_name
 from harness.tables import TableError
 from harness.text import columns, printable_text
-from harness.wiring import MODULE, Port
+from harness.wiring import MODULE
 
 _ROUND_TRIPS = 5
 
@@ -49,11 +49,16 @@ def check_bench(name: str, pmd_name: str) -> int:
     except (TableError, BenchError) as fault:
         print(f"{fault}", file=sys.stderr)
         return 2
-    bench, faults = open_what_can_be(spec)
+    try:
+        bench, faults = open_what_can_be(spec)
+    except BenchError as fault:  # the simulated module's profile
+        print(f"{spec.path.name}: {fault}", file=sys.stderr)
+        return 2
     try:
         complaints = {role: str(fault) for role, fault in faults.items()}
         rows = [_instrument_row(bench, spec, role, complaints) for role in spec.instruments]
-        print(f"{spec.name}: {spec.description or 'bench'}{' (SIMULATED)' if spec.simulation else ''}\n")
+        title = printable_text(f"{spec.name}: {spec.description or 'bench'}")
+        print(f"{title}{' (SIMULATED)' if spec.simulation else ''}\n")
         print(
             columns(("role", "driver", "address", "identity", "firmware", "error queue", "round trip"), rows)
         )
@@ -99,11 +104,13 @@ def _round_trip_ms(instrument: Instrument) -> float:
 
 def _paths_table(bench: Bench, spec: BenchSpec, lanes: Sequence[int], complaints: dict[str, str]) -> str:
     rows = []
+    paths = spec.wiring.transmitter_paths(lanes, "power_meter")
     for lane in lanes:
-        paths = spec.wiring.paths(Port(MODULE, f"tx{lane}"), "power_meter")
-        path = next((p for p in paths if p.end.number == lane), paths[0] if paths else None)
+        path = paths.get(lane)
         if path is None:
-            complaints[f"path of lane {lane}"] = f"no fibre leads from module.tx{lane} to a power meter"
+            complaints[f"path of lane {lane}"] = (
+                f"no way from {MODULE}.tx{lane} to a port of power_meter of its own; add the missing fibre"
+            )
             continue
         meter = bench.instruments.get("power_meter")
         reach = "unknown: no power meter"

@@ -79,9 +79,9 @@ class SimulatedBackend:
         for part in spec.instruments.values():
             if not part.shared_with:
                 self._place(part, surroundings)
-        for fault in simulation.faults:
-            peer = self.peers[fault.role]
-            self.world.after(fault.at_s, {"dies": peer.die, "garbles": peer.garble}[fault.kind])
+        for planned in simulation.faults:
+            peer = self.peers[planned.role]
+            self.world.after(planned.at_s, {"dies": peer.die, "garbles": peer.garble}[planned.kind])
 
     def _place(self, part: InstrumentSpec, surroundings: SimulatedSurroundings) -> None:
         if DRIVERS[part.driver].transport == "i2c":

@@ -11,8 +11,8 @@ class SupplyRail:
 
     A switching regulator in the module makes it a load of constant power P: I = P/V. With local sense the
     connector sees V = (Vs + sqrt(Vs^2 - 4 P R)) / 2 behind lead resistance R; with remote sense the supply
-    makes the connector's voltage what it was told. A load that needs more than the current limit pulls the
-    rail down until the output is set anew.
+    makes the connector's voltage what it was told. A load that needs more than the current limit, or more
+    than the leads can carry (4 P R above Vs^2), pulls the rail down until the output is set anew.
     """
 
     def __init__(self, *, lead_resistance_ohm: float) -> None:
@@ -39,10 +39,10 @@ class SupplyRail:
 
     def connector_v(self) -> float:
         """Voltage at the module's connector."""
-        if not self._on or self._collapsed:
+        if not self._on or self._collapsed or self._voltage_v <= 0.0:
             return 0.0
-        connector_v = self._regulated_v()
-        if connector_v > 0.0 and self._load_w() / connector_v > self._current_limit_a:
+        connector_v, load_w = self._regulated_v(), self._load_w()
+        if load_w > 0.0 and (connector_v <= 0.0 or load_w / connector_v > self._current_limit_a):
             self._collapsed = True
             self._on_change()
             return 0.0

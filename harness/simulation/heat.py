@@ -66,11 +66,19 @@ class CaseHeat:
         self._at_ns = self._world.now_ns
 
     def _state(self, elapsed_s: float) -> tuple[float, float]:
-        """Air and case ``elapsed_s`` after the last settled state."""
-        reach_c = _AIR_RATE_C_PER_S * elapsed_s
-        air_c = self._air_c + max(-reach_c, min(reach_c, self._target_c - self._air_c))
+        """Air and case ``elapsed_s`` after the last settled state: the air's ramp, then its hold."""
+        way_c = self._target_c - self._air_c
+        ramp_s = min(elapsed_s, abs(way_c) / _AIR_RATE_C_PER_S)
+        rate = math.copysign(_AIR_RATE_C_PER_S, way_c)
+        # Where the ramp has ended the air is the target itself, not a sum of roundings.
+        air_c = self._target_c if ramp_s < elapsed_s else self._air_c + rate * ramp_s
+        case_c = self._driven_c(self._case_c, self._air_c, rate, ramp_s)
+        return air_c, self._driven_c(case_c, air_c, 0.0, elapsed_s - ramp_s)
+
+    def _driven_c(self, case_c: float, air_c: float, rate: float, elapsed_s: float) -> float:
+        """The case ``elapsed_s`` after it was at ``case_c``, in air that starts at ``air_c`` and moves at
+        ``rate`` C/s: the answer of a first-order lag to a ramp."""
         resistance = _RESISTANCE_FLOWING_K_PER_W if self._flowing else _RESISTANCE_STILL_K_PER_W
-        # Over a step of one second the ramp is short against the time constant: its mean drives the case.
-        drive_c = (self._air_c + air_c) / 2.0 + self._power_w * resistance
-        decay = math.exp(-elapsed_s / (resistance * _CAPACITY_J_PER_K))
-        return air_c, drive_c + (self._case_c - drive_c) * decay
+        lag_s = resistance * _CAPACITY_J_PER_K
+        behind_c = air_c + self._power_w * resistance - rate * lag_s  # what the case follows, a lag behind
+        return behind_c + rate * elapsed_s + (case_c - behind_c) * math.exp(-elapsed_s / lag_s)

@@ -10,7 +10,7 @@ import hashlib
 from statistics import NormalDist
 
 _STANDARD = NormalDist()
-_2_53 = float(1 << 53)
+_2_52 = float(1 << 52)
 
 
 class Noise:
@@ -23,7 +23,8 @@ class Noise:
         """A number in (0, 1), uniformly distributed over keys."""
         text = "\x1f".join(map(str, key)).encode()
         digest = hashlib.blake2b(text, digest_size=8, key=self._key).digest()
-        return ((int.from_bytes(digest, "little") >> 11) + 0.5) / _2_53
+        # 52 bits and a half: the largest is still below 1, where the normal distribution ends.
+        return ((int.from_bytes(digest, "little") >> 12) + 0.5) / _2_52
 
     def normal(self, *key: str | int) -> float:
         """A standard normal number."""

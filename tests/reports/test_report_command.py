@@ -54,7 +54,7 @@ def test_an_edited_journal_is_refused_with_its_line(make_run, capsys):
     lines = path.read_bytes().split(b"\n")
     lines[5] = lines[5].replace(b'"lane":1', b'"lane":2')
     path.write_bytes(b"\n".join(lines))
-    assert "line 7 does not follow the line before it" in _refused(capsys, run.path)
+    assert "line 6 is not as it was written" in _refused(capsys, run.path)
     assert not (run.path / "report.html").exists()
 
 

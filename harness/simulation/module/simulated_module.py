@@ -88,7 +88,7 @@ def _too_short_to_flag(timing: TimingProfile) -> frozenset[DataPathState]:
 
 
 class SimulatedModule:
-    """One module of a profile: its specimen number ``specimen``, which draws its natural spread (launch power,
+    """One module of a profile: specimen number ``specimen``, which draws its natural spread (launch power,
     calibration, durations) whatever the world's seed; the same module on another bench stays the same module.
     ``name`` tells modules in one world apart and keys what varies with time.
     """
