@@ -91,8 +91,8 @@ class Conditioner:
         """
         bench, supply = self._bench, self._bench.spec.supply
         set_v = vcc_v
-        # What the leads can drop at most. A rail that reads low for another reason (a load that pulls it down,
-        # an open sense lead) must not be answered with a voltage that kills the module when it recovers.
+        # What the leads can drop at most. A rail that reads low for another reason (a load that pulls it
+        # down, an open lead) must not be answered with a voltage that kills the module when it recovers.
         lead_ohm = supply.lead_resistance_ohm + supply.lead_uncertainty_ohm
         highest_v = vcc_v + supply.current_limit_a * lead_ohm + supply.tolerance_v
         for _ in range(_VOLTAGE_TRIES):

@@ -1,8 +1,8 @@
 """The journal of a run: append-only, durable, chained.
 
-One line is one record. Each line carries its sequence number, as ``line_sha256`` the SHA-256 of its own text
-up to there, and as ``prev`` that of the line before it; so an edited, lost or reordered record, the last one
-too, is found by reading alone. Lines lost at the end leave a run without :class:`harness.records.RunFinished`.
+One line is one record. Each line carries its sequence number, as ``line_sha256`` the SHA-256 of its own
+text up to there, and as ``prev`` that of the line before it; so an edited, lost or reordered record, the last
+one too, is found by reading alone. Lines lost at the end leave a run without its ``run_finished``.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Journal:
         for record in records:
             line, prev = _sealed({"seq": sequence, "prev": prev, **record.to_json()})
             if len(line) >= _LONGEST_LINE:
-                raise ValueError(f"a record of {len(line)} bytes is too long; put raw data in a file beside it")
+                raise ValueError(
+                    f"a record of {len(line)} bytes is too long; put raw data in a file beside it"
+                )
             data += line + b"\n"
             sequence += 1
         if not data:

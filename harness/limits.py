@@ -192,7 +192,9 @@ def load_limits(paths: Sequence[Path]) -> LimitSet:
             row = _row(entry, layer=layer, document=document)
             units = {other.unit for other in rows if other.parameter == row.parameter}
             if units - {row.unit}:
-                entry.complain("unit", f"{row.parameter} is limited in {units.pop()} before, here in {row.unit}")
+                entry.complain(
+                    "unit", f"{row.parameter} is limited in {units.pop()} before, here in {row.unit}"
+                )
             rows.append(row)
         layers.append(layer)
         table.end()

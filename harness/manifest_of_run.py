@@ -12,6 +12,7 @@ from pathlib import Path
 
 from drivers.catalogue import DRIVERS
 from drivers.interfaces import Identity
+from harness.benchfile import InstrumentSpec
 from harness.corner import Corner
 from harness.limits import LimitRow, Rule
 from harness.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
@@ -83,6 +84,14 @@ def _side(side: float | Rule | None) -> str:
     return side.text() if isinstance(side, Rule) else f"{side:g}"
 
 
+def _uncertainty(run: Run, part: InstrumentSpec) -> str:
+    if part.role == "power_supply":
+        supply = run.bench.spec.supply
+        volts, amperes = supply.voltage_uncertainty_v, supply.current_uncertainty_a
+        return f"{volts * 1e3:g} mV, {amperes * 1e3:g} mA (k = 2)"
+    return f"{part.uncertainty:g} {part.uncertainty_unit} (k = 2)" if part.uncertainty is not None else ""
+
+
 def _instruments(run: Run) -> list[InstrumentEntry]:
     entries = []
     for role, part in run.bench.spec.instruments.items():
@@ -98,9 +107,7 @@ def _instruments(run: Run) -> list[InstrumentEntry]:
                 serial=identity.serial,
                 firmware=identity.firmware,
                 proven_on_hardware=DRIVERS[owner.driver].proven_on_hardware,
-                uncertainty=f"{part.uncertainty:g} {part.uncertainty_unit} (k = 2)"
-                if part.uncertainty is not None
-                else "",
+                uncertainty=_uncertainty(run, part),
                 calibration=asdict(part.calibration) if part.calibration else {},
             )
         )

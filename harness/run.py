@@ -290,11 +290,12 @@ class Run:
 
     # -- the bench ----------------------------------------------------------------------------------
 
-    def bring_up(self, media_interface: str) -> BringUpResult:
+    def bring_up(self, media_interface: str) -> tuple[BringUpResult, Acquisition]:
         """Bring the module from power-on to light on all lanes, and record each step.
 
         :raises BenchError: when the bench is at fault.
         """
+        start_s = self.bench.clock.now_s()
         result = bring_up(
             self.module,
             self.bench.host_board.pins,
@@ -302,16 +303,16 @@ class Run:
             media_interface=media_interface,
             vcc_applied_at_s=self._powered_at_s,
         )
-        self.record(
-            BringUp(
-                self.timestamp(),
-                self.bench_time_s(),
-                result.ok,
-                result.stopped_by,
-                [asdict(s) for s in result.steps],
-            )
+        steps = [asdict(step) for step in result.steps]
+        self.record(BringUp(self.timestamp(), self.bench_time_s(), result.ok, result.stopped_by, steps))
+        acquisition = self.record_acquisition(
+            "bring_up",
+            start_s,
+            conditions={"media_interface": media_interface, "vcc_v": NOMINAL_VCC_V},
+            data={"elapsed_s": {step.name: step.elapsed_s for step in result.steps}},
+            budget=[],
         )
-        return result
+        return result, acquisition
 
     def go_to(self, corner: Corner) -> Conditions:
         """Bring the bench to a corner and record where it stands.

@@ -39,27 +39,35 @@ def make_all_safe(
 def _group_safe(
     group: Sequence[tuple[str, Callable[[], Sequence[SafetyStep]]]], limit_s: float
 ) -> list[SafetyResult]:
-    outcomes: dict[str, list[SafetyStep]] = {}
+    outcomes: dict[int, list[SafetyStep]] = {}
 
-    def run(role: str, action: Callable[[], Sequence[SafetyStep]]) -> None:
+    def run(index: int, action: Callable[[], Sequence[SafetyStep]]) -> None:
         try:
-            outcomes[role] = list(action())
+            outcomes[index] = list(action())
         except BaseException as fault:
-            outcomes[role] = [SafetyStep("make safe", f"{type(fault).__name__}: {fault}", safe=False)]
+            outcomes[index] = _not_safe(fault)
 
     threads = [
-        (role, threading.Thread(target=run, args=(role, action), name=f"safe-{role}", daemon=True))
-        for role, action in group
+        threading.Thread(target=run, args=(index, action), name=f"safe-{role}", daemon=True)
+        for index, (role, action) in enumerate(group)
     ]
-    for _, thread in threads:
-        thread.start()
+    for index, thread in enumerate(threads):
+        try:
+            thread.start()
+        except RuntimeError as fault:  # the system gives no more threads
+            outcomes[index] = _not_safe(fault)
     # One time limit for all of them: several that hang must not keep the next group hot one after the other.
     deadline_s = time.monotonic() + limit_s
     results: list[SafetyResult] = []
-    for role, thread in threads:
-        thread.join(max(0.0, deadline_s - time.monotonic()))
-        steps = outcomes.get(role)
+    for index, (role, _) in enumerate(group):
+        if threads[index].ident is not None:
+            threads[index].join(max(0.0, deadline_s - time.monotonic()))
+        steps = outcomes.get(index)
         if steps is None:
             steps = [SafetyStep("make safe", f"no answer within {limit_s:g} s", safe=False)]
         results += [SafetyResult(role, step) for step in steps]
     return results
+
+
+def _not_safe(fault: BaseException) -> list[SafetyStep]:
+    return [SafetyStep("make safe", f"{type(fault).__name__}: {fault}", safe=False)]

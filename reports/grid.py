@@ -61,7 +61,8 @@ class Cell:
 @dataclass(frozen=True, slots=True)
 class ParameterGrid:
     """All of one parameter. ``lanes`` holds None alone for a parameter of the whole module. ``applied``: the
-    limit that the values were judged by, in words; several where it depends on the case."""
+    limit that the values were judged by, in words; several where it depends on the case. ``checked_after``:
+    the sources of yes-or-no checks, which have no numeric limit and bind all the same."""
 
     name: str
     title: str
@@ -73,6 +74,7 @@ class ParameterGrid:
     limits: tuple[LimitEntry, ...]
     applied: tuple[str, ...]
     taken: tuple[str, ...]
+    checked_after: tuple[str, ...]
 
     def worst(self, lane: int | None) -> Cell | None:
         """A lane's worst item over the corners."""
@@ -174,6 +176,9 @@ def _grid(name: str, rows: Sequence[Measurement], limits: Sequence[LimitEntry]) 
         limits=tuple(entry for entry in limits if entry.parameter == name),
         applied=tuple(dict.fromkeys(filter(None, (interval(r.low, r.high, r.unit) for r in rows)))),
         taken=_taken(rows),
+        checked_after=tuple(
+            dict.fromkeys(r.limit_source for r in rows if r.kind == "bool" and r.limit_source)
+        ),
     )
 
 

@@ -28,6 +28,7 @@ _MODULE_LABELS = {
     "vendor": "Vendor",
     "vendor_name": "Vendor",
     "vendor_oui": "Vendor OUI",
+    "oui": "Vendor OUI",
     "part_number": "Part number",
     "vendor_pn": "Part number",
     "revision": "Revision",

@@ -24,6 +24,11 @@ def test_bring_up(bring_up: BringUpResult, judge: Judge) -> None:
     )
 
 
+def test_bring_up_time(bring_up_time: Measured, judge: Judge) -> None:
+    """OIF-CMIS-05.4, 6.3: the step that came nearest to its advertised time."""
+    judge("bring_up_time", bring_up_time)
+
+
 def test_average_launch_power(launch_power: Measured | ModuleFault, judge: Judge) -> None:
     """Table 124-6, average launch power, each lane, at TP2."""
     judge("average_launch_power", launch_power)

@@ -122,7 +122,7 @@ class _Sequence:
         come later.
         """
         start_s = self.clock.now_s() if since_s is None else since_s
-        interval_s = min(0.050, max(0.001, (allowed_s or 0.0) / 50))
+        interval_s = poll_interval_s(allowed_s or 0.0)
         while True:
             try:
                 seen = look()
@@ -171,6 +171,11 @@ class _Sequence:
 
     def result(self) -> BringUpResult:
         return BringUpResult(tuple(self.steps), self.application, self.host_lanes)
+
+
+def poll_interval_s(allowed_s: float) -> float:
+    """How often a step with this time limit looks at the module: so late may an event be noticed."""
+    return min(0.050, max(0.001, allowed_s / 50))
 
 
 def bring_up(
