@@ -124,22 +124,27 @@ class _Io:
     _OPENERS: dict[str, Callable[..., Instrument]] = {"visa": _open_visa, "i2c": _open_i2c}  # noqa: RUF012
 
 
-def open_bench(spec: BenchSpec, stop: StopFlag | None = None) -> Bench:
+def open_bench(spec: BenchSpec, stop: StopFlag | None = None, backend: Backend | None = None) -> Bench:
     """Open every session of a bench. Nothing is asked of an instrument yet: see :meth:`Bench.connect`.
+
+    ``backend``: where sessions come from, for a caller that holds one (a world of its own); by default what
+    the bench file describes.
 
     :raises BenchError: when an address cannot be opened; what was opened before is closed again.
     """
-    bench, faults = open_what_can_be(spec, stop)
+    bench, faults = open_what_can_be(spec, stop, backend)
     if faults:
         bench.close()
         raise next(iter(faults.values()))
     return bench
 
 
-def open_what_can_be(spec: BenchSpec, stop: StopFlag | None = None) -> tuple[Bench, dict[str, BenchError]]:
+def open_what_can_be(
+    spec: BenchSpec, stop: StopFlag | None = None, backend: Backend | None = None
+) -> tuple[Bench, dict[str, BenchError]]:
     """Open a bench as far as it goes; also returns why some roles could not be opened."""
     flag = stop or StopFlag()
-    io = _Io(_backend(spec, flag))
+    io = _Io(backend or _backend(spec, flag))
     instruments: dict[str, Instrument] = {}
     faults: dict[str, BenchError] = {}
     for role, part in spec.instruments.items():

@@ -148,8 +148,12 @@ class Run:
     def begin(self, manifest: Manifest) -> None:
         """Write manifest and first record."""
         manifest.write(self.folder / MANIFEST)
-        self._journal = Journal(self.folder / JOURNAL)
+        self.attach_journal(Journal(self.folder / JOURNAL))
         self.record(RunStarted(self.run_id, self.timestamp()))
+
+    def attach_journal(self, journal: Journal) -> None:
+        """Where records go from now on."""
+        self._journal = journal
 
     @property
     def begun(self) -> bool:

@@ -33,9 +33,21 @@ def test_ports(text, port):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "module", "module.", "module.tx0", "module.tx9", "module.1", "module.TX1", "module.tx1.2", ".1"]
-    + ["power_meter.0", "power_meter.-1", "power_meter.10000", "power_meter.x", "power_meter.²", "a b.1"]
-    + ["power_meter.1 ", "power_meter.1_0", "power_meter." + "9" * 5000],
+    [
+        *(
+            "",
+            "module",
+            "module.",
+            "module.tx0",
+            "module.tx9",
+            "module.1",
+            "module.TX1",
+            "module.tx1.2",
+            ".1",
+        ),
+        *("power_meter.0", "power_meter.-1", "power_meter.10000", "power_meter.x", "power_meter.²", "a b.1"),
+        *("power_meter.1 ", "power_meter.1_0", "power_meter." + "9" * 5000),
+    ],
     ids=range(18),
 )
 def test_what_is_no_port(text):
