@@ -253,7 +253,7 @@ def test_a_file_without_end_is_not_read_to_its_end():
         read_table(Path("/dev/zero"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(data=st.one_of(st.binary(max_size=200), st.text(alphabet='[]{}="\\\n.abc019-_+eE:TZ# ', max_size=120)))
 def test_any_bytes_read_or_are_refused(tmp_path, data):
     path = tmp_path / "any.toml"
@@ -347,7 +347,7 @@ def test_a_quantity_of_a_megabyte_of_digits_is_refused_at_once():
     assert len(str(raised.value)) < 200
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     number=st.floats(min_value=-1e6, max_value=1e6),
     unit=st.sampled_from(["dB", "dBm", "V", "A", "s", "K", "degC", "ohm"]),
@@ -357,7 +357,7 @@ def test_what_is_printed_is_read_back_exactly(number, unit):
     assert parse_quantity(text, unit) == number
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     text=st.one_of(
         st.text(max_size=30),
