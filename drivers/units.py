@@ -9,7 +9,9 @@ LOWEST_DBM = -200.0
 
 
 def dbm_from_w(power_w: float) -> float:
-    """Optical power in dBm of a power in watts; zero and below give :data:`LOWEST_DBM`."""
+    """Optical power in dBm of a power in watts; zero and below give :data:`LOWEST_DBM`, NaN stays NaN."""
+    if math.isnan(power_w):
+        return power_w
     return max(LOWEST_DBM, 10.0 * math.log10(power_w * 1e3)) if power_w > 0.0 else LOWEST_DBM
 
 

@@ -35,15 +35,3 @@ def _place_of(name: str) -> Path | None:
     folders = list(spec.submodule_search_locations or ())
     place = folders[0] if folders else spec.origin
     return Path(place).resolve() if place else None
-
-
-def check_installation() -> None:
-    """Check that all our packages come from where this one does.
-
-    :raises BenchError: when a folder elsewhere shadows one of them; names it.
-    """
-    from drivers.errors import BenchError
-
-    fault = shadowed()
-    if fault is not None:
-        raise BenchError(fault)

@@ -6,6 +6,7 @@ simulated instruments, a bus of smbus2's shape, a clock that moves the world.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -86,11 +87,12 @@ class _Io:
         return sum(session.round_trips for session in self.sessions)
 
     def close(self) -> None:
-        for session in self.sessions:
-            session.close()
-        for bus in self.buses.values():
-            bus.close()
-        self._backend.close()
+        with contextlib.ExitStack() as stack:  # one that does not close keeps none of the others open
+            stack.callback(self._backend.close)
+            for bus in self.buses.values():
+                stack.callback(bus.close)
+            for session in self.sessions:
+                stack.callback(session.close)
 
     def instrument(self, spec: InstrumentSpec) -> Instrument:
         info = DRIVERS[spec.driver]

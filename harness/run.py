@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from drivers.cmis.bringup import BringUpResult, bring_up, power_down
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule, ModuleIdentity
-from drivers.errors import InstrumentError
+from drivers.errors import BenchError, InstrumentError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
 from harness.conditions import Conditioner, Conditions
@@ -34,7 +34,7 @@ from harness.records import (
     SafeState,
 )
 from harness.runfolder import JOURNAL, MANIFEST, create_run_folder
-from harness.verdict import DECISION_RULE, Judgement, Verdict, worst
+from harness.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
 
 NOMINAL_VCC_V = 3.3
 # From power-on to an answer: tMgmtInit, OIF-CMIS-05.4, Table 10-1.
@@ -210,11 +210,19 @@ class Run:
             facts=self.facts,
         )
 
-    def record_measurement(
-        self, test_id: str, parameter: str, measured: Measured, judgement: Judgement
-    ) -> Measurement:
-        """Record a judged value."""
+    def judge(self, test_id: str, parameter: str, measured: Measured) -> tuple[Measurement, Judgement]:
+        """Judge a value against the limit of its parameter in its case, and record the row.
+
+        :raises BenchError: when the value is no number, or in another unit than the limit: a fault of the
+            plan or the bench, of which no verdict may be made.
+        """
         limit = self.limits.resolve(parameter, {**self.facts, **measured.facts})
+        if limit is not None and limit.unit != measured.unit:
+            raise BenchError(f"{parameter} was measured in {measured.unit!r}, its limit is in {limit.unit!r}")
+        try:
+            judgement = judge(measured.value, measured.uncertainty, limit)
+        except ValueError as fault:
+            raise BenchError(f"{parameter}: {fault}") from fault
         row = self._row(
             test_id,
             parameter,
@@ -227,7 +235,7 @@ class Run:
         )
         self.verdicts[judgement.verdict] += 1
         self.record(row)
-        return row
+        return row, judgement
 
     def record_check(
         self, test_id: str, parameter: str, measured: Measured, *, passed: bool, text: str, source: str

@@ -11,7 +11,6 @@ from drivers.errors import BenchError
 from drivers.interfaces import Instrument
 from harness.bench import Bench
 from harness.benchfile import BenchSpec, find_bench_file, load_bench
-from harness.installation import check_installation
 from harness.opening import open_what_can_be
 from harness.pmd import pmd_by_name
 from harness.tables import TableError
@@ -43,7 +42,6 @@ def main(argv: Sequence[str]) -> int:
 def check_bench(name: str, pmd_name: str) -> int:
     """Check a bench; returns the exit code."""
     try:
-        check_installation()
         spec = load_bench(find_bench_file(name))
         lanes = pmd_by_name(pmd_name).lane_numbers()
     except (TableError, BenchError) as fault:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 import harness
-from drivers.errors import BenchError
 from harness import installation
-from harness.installation import check_installation, shadowed
+from harness.installation import shadowed
 
 HOME = Path(harness.__file__).resolve().parent.parent
 COMMAND = "import sys; from harness.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -32,7 +31,6 @@ def run_from(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_our_own_installation_is_in_order():
     assert shadowed() is None
-    check_installation()
 
 
 @pytest.mark.parametrize("name", ["drivers", "reports", "fixtures", "testplans"])
@@ -73,8 +71,7 @@ def test_a_folder_beside_an_installation_that_is_found_last_is_refused(tmp_path,
 
 def test_a_package_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(installation.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(BenchError, match="'drivers' would come from nowhere"):
-        check_installation()
+    assert "'drivers' would come from nowhere" in (shadowed() or "")
 
 
 def test_a_folder_of_another_name_does_not_matter(tmp_path):
