@@ -34,7 +34,8 @@ class HostBoardOptions:
     """Options of a bench file, checked.
 
     ``expander_address``: 7-bit address; ``pin_bits``: pin name to expander pin 0..15 (8 and up: port 1);
-    ``max_read_bytes``: bytes of one read of the module (8, or up to 128 for modules that give more).
+    ``max_read_bytes``: bytes of one read of the module (8, or an even number up to 128 for modules that give
+    more; odd ones would split two-byte values).
     """
 
     expander_address: int
@@ -51,7 +52,9 @@ class HostBoardOptions:
             if key not in _OPTIONS:
                 raise OutOfRangeError(name, f"unknown option {key!r}; there are: {', '.join(_OPTIONS)}")
         address = _whole(name, "expander_address", options.get("expander_address"), 0x08, 0x77)
-        max_read = _whole(name, "max_read_bytes", options.get("max_read_bytes", 8), 1, 128)
+        max_read = _whole(name, "max_read_bytes", options.get("max_read_bytes", 8), 8, 128)
+        if max_read % 2:
+            raise OutOfRangeError(name, f"option max_read_bytes must be even, got {max_read}")
         listed = options.get("pin_bits")
         wanted = (*OUTPUT_PINS, *INPUT_PINS)
         if not isinstance(listed, Mapping) or set(listed) != set(wanted):
@@ -88,6 +91,10 @@ class ExpanderPins:
         if asserted:
             self._clock.sleep(RESET_HOLD_S)
         self._memory.forget_page()  # a reset module has page 00h selected
+
+    def reset_asserted(self) -> bool:
+        """Whether ResetL is low."""
+        return self.asserted("reset_l")
 
     def set_low_power(self, *, asserted: bool) -> None:
         """Assert or release LPMode.
@@ -131,6 +138,12 @@ class ExpanderPins:
 
     def try_drive(self, pins: Mapping[str, bool]) -> dict[str, bool]:
         """As :meth:`drive`, but tell which pins follow."""
+        self.push(pins)
+        inputs = self._expander.read_inputs()
+        return {pin: self._is_asserted(pin, inputs) == asserted for pin, asserted in pins.items()}
+
+    def push(self, pins: Mapping[str, bool]) -> None:
+        """As :meth:`drive`, without a look at what the pins do."""
         mask = sum(self._masks[pin] for pin in pins)
         levels = sum(
             self._masks[pin] for pin, asserted in pins.items() if asserted == bool(_ASSERTED_LEVEL[pin])
@@ -138,8 +151,6 @@ class ExpanderPins:
         # Levels before directions: a pin that becomes an output must not glitch.
         self._expander.write_outputs(levels, mask)
         self._expander.write_directions(0, mask)
-        inputs = self._expander.read_inputs()
-        return {pin: self._is_asserted(pin, inputs) == asserted for pin, asserted in pins.items()}
 
     def prepare(self) -> None:
         """No inversion on our pins; inputs are inputs."""
@@ -197,15 +208,32 @@ class I2cHostBoard:
         return ()
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
-        """Hold the module in low power and in reset: it emits no light then."""
-        self._pins.prepare()
-        followed = self._pins.try_drive(_SAFE)
+        """Hold the module in low power and in reset: it emits no light then.
+
+        Each pin is driven before anything is looked at, whatever becomes of the others. Raises nothing but a
+        stop request: what went wrong is in the steps.
+        """
+        faults: dict[str, InstrumentError] = {}
+        for pin, asserted in _SAFE.items():
+            try:
+                self._pins.push({pin: asserted})
+            except InstrumentError as fault:
+                faults[pin] = fault
         self._memory.forget_page()
-        return tuple(
-            SafetyStep(
-                action=f"assert {pin}",
-                read_back=f"pin {'asserted' if followed[pin] == asserted else 'released'}",
-                safe=followed[pin],
-            )
-            for pin, asserted in _SAFE.items()
-        )
+        try:
+            self._pins.prepare()  # without it a pin that is inverted would read back as its opposite
+        except InstrumentError as fault:
+            for pin in _SAFE:
+                faults.setdefault(pin, fault)
+        return tuple(self._read_back(pin, asserted, faults.get(pin)) for pin, asserted in _SAFE.items())
+
+    def _read_back(self, pin: str, asserted: bool, fault: InstrumentError | None) -> SafetyStep:
+        action = f"assert {pin}"
+        try:
+            found = self._pins.asserted(pin)
+        except InstrumentError as silent:
+            return SafetyStep(action, f"not confirmed: {fault or silent}", safe=False)
+        read_back = f"pin {'asserted' if found else 'released'}"
+        if fault is not None:
+            return SafetyStep(action, f"{read_back}, but: {fault}", safe=False)
+        return SafetyStep(action, read_back, safe=found == asserted)

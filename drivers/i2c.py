@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -16,8 +17,10 @@ from smbus2 import i2c_msg
 from drivers.clock import Clock
 from drivers.errors import ConnectionFailedError, NoReplyError
 
-# What Linux bus drivers return when the target does not acknowledge. Which one depends on the adapter.
-_NACK_ERRNOS = frozenset({errno.ENXIO, errno.EREMOTEIO, errno.EIO, errno.ENODEV})
+# What Linux bus drivers return when the target does not acknowledge; which one depends on the adapter. EIO
+# is ambiguous: adapters give it for a missing acknowledge and for faults of the bus, so who blames a target
+# has to see first whether another one on the bus still answers. ENODEV is an adapter that was unplugged.
+_NACK_ERRNOS = frozenset({errno.ENXIO, errno.EREMOTEIO, errno.EIO})
 
 
 class SmbusLike(Protocol):
@@ -62,9 +65,21 @@ class I2cBus:
         :raises I2cNackError: when the target does not acknowledge.
         :raises ConnectionFailedError: on any other fault of the bus.
         """
-        answer = i2c_msg.read(address, length)
-        self._transfer(address, i2c_msg.write(address, data), answer)
-        return bytes(answer)
+        return self.write_read_several(address, ((data, length),))[0]
+
+    def write_read_several(self, address: int, parts: Sequence[tuple[bytes, int]]) -> tuple[bytes, ...]:
+        """Write and read as :meth:`write_read` for each of ``parts`` (data, length), all in one transaction
+        with repeated starts: nobody else comes between them. Counts as one transaction.
+
+        :raises I2cNackError: when the target does not acknowledge one of the messages.
+        :raises ConnectionFailedError: on any other fault of the bus.
+        """
+        answers = [i2c_msg.read(address, length) for _, length in parts]
+        messages: list[i2c_msg] = []
+        for (data, _), answer in zip(parts, answers, strict=True):
+            messages += (i2c_msg.write(address, data), answer)
+        self._transfer(address, *messages)
+        return tuple(bytes(answer) for answer in answers)
 
     def close(self) -> None:
         """Close the underlying bus."""

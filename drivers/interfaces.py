@@ -156,6 +156,9 @@ class ModulePins(Protocol):
     def set_reset(self, *, asserted: bool) -> None:
         """Assert (True) or release ResetL."""
 
+    def reset_asserted(self) -> bool:
+        """Whether ResetL is low now."""
+
     def set_low_power(self, *, asserted: bool) -> None:
         """Assert or release LPMode."""
 

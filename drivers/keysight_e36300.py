@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from drivers.clock import Clock
-from drivers.errors import GarbledReplyError, InstrumentError, OutOfRangeError
+from drivers.errors import InstrumentError, OutOfRangeError
 from drivers.interfaces import SafetyStep
 from drivers.scpi import ScpiInstrument, ScpiSession, option
 
@@ -165,21 +165,18 @@ class E36312A(ScpiInstrument):
         self._session.command(f"OUTP:PROT:CLE (@{channel})")
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
-        """Turn all outputs off and read back each one's state and voltage (waiting for it to discharge).
-
-        When the session cannot be resynchronised the command is sent all the same, unanswered.
+        """Turn all outputs off at once, blind; then resynchronise, turn them off again and read back each
+        one's state and voltage (waiting for it to discharge).
         """
         channels = tuple(self.ratings)
         command = f"OUTP OFF,(@{','.join(map(str, channels))})"
-        try:
-            self._session.resynchronise()
-            self._session.command(command, check=False)
-        except InstrumentError as fault:
+        told = self._tell_blind_first(command)
+        if not told:
             try:
-                self._session.send_blind(command)
-                told = f"sent {command} blindly; {fault}"
-            except InstrumentError as second:
-                told = f"{fault}; {second}"
+                self._session.command(command, check=False)
+            except InstrumentError as fault:
+                told = str(fault)
+        if told:
             return tuple(SafetyStep(f"output {channel} off", told, safe=False) for channel in channels)
         return tuple(self._proof_of_off(channel) for channel in channels)
 
@@ -208,6 +205,4 @@ class E36312A(ScpiInstrument):
     def _must_be(self, query: str, wanted: float, tolerance: float) -> None:
         reply = self._session.query(query)
         if abs(reply.real() - wanted) > tolerance:
-            raise GarbledReplyError(
-                self._name, f"set to {wanted:g}, reads back otherwise", command=query, reply=reply.text
-            )
+            raise reply.garbled(f"not the {wanted:g} that was set: it reads back otherwise")

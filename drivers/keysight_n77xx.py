@@ -5,29 +5,36 @@ instrument notes): from Keysight's programming guide: ``:READ[n]:POWer?``, ``:FE
 ``:READ:POWer:ALL?`` with its little-endian float32 block, ``:READ:POWer:ALL:CONFig?``,
 ``:SENSe[n]:POWer:UNIT``, ``:WAVelength``, ``:ATIMe``, zeroing; seen in public drivers only:
 ``:RANGe:AUTO``, ``:INITiate[n]:CONTinuous``, ``:SYSTem:ERRor?``; uncertain: which value of the zeroing
-query means success (0 is assumed), and the huge value that stands for an overload.
+query means success (0 is assumed), the huge values that stand for an overload and for too little light,
+the (slot, channel) pairs of ``CONFig?`` (their order is used, their channel numbers are not looked at), and
+whether the block of ``:READ:POWer:ALL?`` follows ``UNIT`` (so powers that no port survives are refused).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from drivers.clock import Clock
 from drivers.errors import (
+    EmptyReplyError,
     GarbledReplyError,
     InstrumentError,
-    InstrumentReportedError,
+    InvalidReadingError,
     OutOfRangeError,
     OverloadError,
+    PartialReplyError,
 )
 from drivers.interfaces import Identity, PowerReading, SafetyStep
-from drivers.replies import float32_values, uint16_pairs
+from drivers.replies import float32_values, is_not_a_number, uint16_pairs
 from drivers.scpi import ScpiInstrument, ScpiSession, option
 
 __all__ = ["N7744C", "N7745C"]
 
-_OVERLOAD_W = 1e20
+_HUGE_W = 1e20
+_IMPLAUSIBLE_W = 0.1
+"""20 dBm, far above what a port survives: such a number is no power in watts."""
 _READ_ALL = ":READ:POW:ALL?"
 _READ_ALL_ORDER = ":READ:POW:ALL:CONF?"
 
@@ -39,6 +46,10 @@ class _N77xx(ScpiInstrument):
     dark. Option ``block_reading`` (default true): all ports in one round trip by ``:READ:POWer:ALL?``;
     false: ``:READ<n>:POWer?`` port by port, for firmware on which the block misbehaves.
     """
+
+    tolerated_errors: ClassVar[frozenset[int]] = frozenset({-410, -420, -231, -213, -261})
+    """Query interrupted and unterminated, data questionable, init ignored, math error: this family leaves
+    them in its queue without harm (public drivers ignore them)."""
 
     port_count: ClassVar[int]
     wavelength_range_nm: ClassVar[tuple[float, float]] = (1250.0, 1650.0)
@@ -55,6 +66,7 @@ class _N77xx(ScpiInstrument):
         self._block_reading = option(self._options, "block_reading", True, instrument=name)
         self._averaging_s: dict[int, float] = {}
         self._configured: set[int] = set()
+        self._block_order: tuple[int, ...] = ()
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -67,11 +79,11 @@ class _N77xx(ScpiInstrument):
         return (-80.0, 10.0)
 
     def connect(self) -> Identity:
-        """Probe, check the model, clear the status, read the averaging times, and check the order of the
+        """Probe, check the model, clear the status, read the averaging times, and ask for the order of the
         block that reads all ports.
 
         :raises WrongIdentityError: when another model answers.
-        :raises GarbledReplyError: when the block has another order than port by port.
+        :raises GarbledReplyError: when the block has not every port once.
         """
         identity = super().connect()
         self._configured.clear()
@@ -79,11 +91,14 @@ class _N77xx(ScpiInstrument):
             self._averaging_s[channel] = self._session.query(f":SENS{channel}:POW:ATIM?").real()
         if self._block_reading:
             block = self._session.query_block(_READ_ALL_ORDER)
-            order = uint16_pairs(self._name, _READ_ALL_ORDER, block)
-            if order != tuple((channel, 1) for channel in self.channels):
+            with self._garbage_distrusted():
+                pairs = uint16_pairs(self._name, _READ_ALL_ORDER, block)
+            self._block_order = tuple(slot for slot, _ in pairs)
+            if sorted(self._block_order) != list(self.channels):
+                self._session.distrust()
                 raise GarbledReplyError(
                     self._name,
-                    f"ports are not read in order: (slot, channel) = {order}",
+                    f"the block has not every port once: (slot, channel) = {pairs}",
                     command=_READ_ALL_ORDER,
                     advice="Set the option block_reading = false for this instrument.",
                 )
@@ -93,7 +108,7 @@ class _N77xx(ScpiInstrument):
         self, *, wavelength_nm: float, averaging_s: float, channels: Sequence[int] | None = None
     ) -> None:
         """Watts, ``wavelength_nm``, ``averaging_s``, automatic range and software trigger on ``channels``
-        (default: all); wavelength and averaging time are read back.
+        (default: all); all of it is read back.
 
         The trigger must not be continuous: with it a reading is the last one made, not a new one.
 
@@ -111,15 +126,21 @@ class _N77xx(ScpiInstrument):
             self._session.command(f"{power}:WAV {wavelength_nm:.4f}NM")
             self._session.command(f"{power}:ATIM {averaging_s:.6G}S")
             self._session.command(f"{power}:RANG:AUTO 1")
+            self._must_be(f":INIT{channel}:CONT?", 0.0, 0.0)
+            self._must_be(f"{power}:UNIT?", 1.0, 0.0)
+            self._must_be(f"{power}:RANG:AUTO?", 1.0, 0.0)
             self._must_be(f"{power}:WAV?", wavelength_nm * 1e-9, 5e-12)
             self._must_be(f"{power}:ATIM?", averaging_s, 0.01 * averaging_s)
             self._averaging_s[channel] = averaging_s
             self._configured.add(channel)
 
     def read_powers_w(self, channels: Sequence[int]) -> tuple[PowerReading, ...]:
-        """Trigger a measurement now and return it for ``channels``, in their order, in watts.
+        """Trigger a measurement now and return it for ``channels``, in their order, in watts. A port that
+        answers "less than I can tell" (a huge negative value) reads 0 W: darker than its lowest range.
 
         :raises OverloadError: when the light on one of them is beyond the range.
+        :raises InvalidReadingError: when one of them has no valid reading (9.91E37).
+        :raises GarbledReplyError: when one of them has a power that no port survives: not watts.
         :raises InstrumentError: when one of them was not configured.
         :raises OutOfRangeError: when there is no such port.
         """
@@ -133,10 +154,11 @@ class _N77xx(ScpiInstrument):
             return tuple(PowerReading(channel, self._read_one_w(channel)) for channel in asked)
         limit_s = self._time_limit_s(self.channels)
         block = self._session.query_block(_READ_ALL, time_limit_s=limit_s)
-        values = float32_values(self._name, _READ_ALL, block, self.port_count)
+        with self._garbage_distrusted():
+            values = float32_values(self._name, _READ_ALL, block, self.port_count)
+        of_port = dict(zip(self._block_order, values, strict=True))
         return tuple(
-            PowerReading(channel, self._not_overloaded(channel, values[channel - 1], _READ_ALL))
-            for channel in asked
+            PowerReading(channel, self._power_w(channel, of_port[channel], _READ_ALL)) for channel in asked
         )
 
     def zero(self, channels: Sequence[int] | None = None) -> None:
@@ -160,9 +182,7 @@ class _N77xx(ScpiInstrument):
                     reply=status.text,
                     advice="Cover the port or switch the light off, then zero again.",
                 )
-        entries = self._session.drain_errors()
-        if entries:
-            raise InstrumentReportedError(self._name, ":SENS:CORR:COLL:ZERO", entries)
+        self._session.check_errors(":SENS:CORR:COLL:ZERO")
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Nothing to turn off: a meter emits nothing. Sends nothing."""
@@ -170,11 +190,31 @@ class _N77xx(ScpiInstrument):
 
     def _read_one_w(self, channel: int) -> float:
         command = f":READ{channel}:POW?"
-        power_w = self._session.query(command, time_limit_s=self._time_limit_s((channel,))).real()
-        return self._not_overloaded(channel, power_w, command)
+        reply = self._session.query(command, time_limit_s=self._time_limit_s((channel,)))
+        return self._power_w(channel, reply.unchecked_real(), command)
 
-    def _not_overloaded(self, channel: int, power_w: float, command: str) -> float:
-        if abs(power_w) >= _OVERLOAD_W:
+    def _power_w(self, channel: int, power_w: float, command: str) -> float:
+        """A reading as it came, as a power."""
+        if is_not_a_number(power_w):
+            raise InvalidReadingError(
+                self._name,
+                f"port {channel} has no valid reading",
+                command=command,
+                reply=power_w,
+                advice="It may not have been triggered.",
+            )
+        if power_w <= -_HUGE_W:
+            return 0.0
+        if _IMPLAUSIBLE_W <= abs(power_w) < _HUGE_W:
+            self._session.distrust()
+            raise GarbledReplyError(
+                self._name,
+                f"port {channel}: {power_w:g} W is no power that it can measure",
+                command=command,
+                reply=power_w,
+                advice="It may answer in dBm: try the option block_reading = false.",
+            )
+        if power_w >= _HUGE_W:
             raise OverloadError(
                 self._name,
                 f"port {channel}: the light is beyond its range",
@@ -191,9 +231,15 @@ class _N77xx(ScpiInstrument):
     def _must_be(self, query: str, wanted: float, tolerance: float) -> None:
         reply = self._session.query(query)
         if abs(reply.real() - wanted) > tolerance:
-            raise GarbledReplyError(
-                self._name, f"set to {wanted:.6g}, reads back otherwise", command=query, reply=reply.text
-            )
+            raise reply.garbled(f"not the {wanted:.6g} that was set: it reads back otherwise")
+
+    @contextlib.contextmanager
+    def _garbage_distrusted(self) -> Iterator[None]:
+        try:
+            yield
+        except (GarbledReplyError, PartialReplyError, EmptyReplyError):
+            self._session.distrust()
+            raise
 
     def _checked(self, channels: Sequence[int]) -> tuple[int, ...]:
         for channel in channels:

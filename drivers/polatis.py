@@ -1,9 +1,10 @@
 """Polatis (Huber+Suhner) 6000 and 7000 optical matrix switches.
 
 Never run on hardware by this project. All commands are known from public drivers, none from a manual:
-``:OXC:SWITch:SIZE?``, ``:CONNect:ADD``, ``:SUB``, ``:ONLY``, ``:PORT?``, ``:STATe?``,
+``:OXC:SWITch:SIZE?``, ``:CONNect:ADD``, ``:SUB``, ``:PORT?``, ``:STATe?``,
 ``:DISConnect:ALL``, ``:SYSTem:ERRor:ALL?``. Uncertain: the TCP port (5025), and what ``ADD`` does to
-a port that is connected already (this driver opens the old route first and so does not depend on it).
+a port that is connected already: that it refuses with -221 (settings conflict), as the simulated switch
+does, is a guess; this driver opens the old route first and so does not depend on it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from drivers.clock import Clock
-from drivers.errors import GarbledReplyError, InstrumentError, NotSettledError, OutOfRangeError
+from drivers.errors import InstrumentError, NotSettledError, OutOfRangeError
 from drivers.interfaces import Identity, SafetyStep
 from drivers.scpi import ScpiInstrument, ScpiSession, option
 
@@ -69,9 +70,7 @@ class Polatis(ScpiInstrument):
         reply = self._session.query(":OXC:SWIT:SIZE?")
         inputs, outputs = reply.reals(2)
         if not (inputs.is_integer() and outputs.is_integer() and 0 < inputs <= 4096 and 0 < outputs <= 4096):
-            raise GarbledReplyError(
-                self._name, "no size of a matrix", command=":OXC:SWIT:SIZE?", reply=reply.text
-            )
+            raise reply.garbled("no size of a matrix")
         self._size = (int(inputs), int(outputs))
         return identity
 
@@ -98,19 +97,6 @@ class Polatis(ScpiInstrument):
         self._session.command(f"{_CONNECT}:ADD {_route_lists(wanted)}")
         self._wait_and_verify(routes)
 
-    def route_only(self, routes: Mapping[int, int]) -> None:
-        """Connect inputs to outputs and open every other route.
-
-        :raises OutOfRangeError: as :meth:`route`.
-        :raises NotSettledError: as :meth:`route`.
-        """
-        self._check_routes(routes)
-        if not routes:
-            self.disconnect_all()
-            return
-        self._session.command(f"{_CONNECT}:ONLY {_route_lists(routes)}")
-        self._wait_and_verify(routes, only=True)
-
     def routes(self) -> dict[int, int]:
         """Input to output, as the switch reports it.
 
@@ -121,7 +107,7 @@ class Polatis(ScpiInstrument):
         sources, sinks = reply.channel_lists(2)
         found = dict(zip(sources, sinks, strict=False))
         if len(sources) != len(sinks) or len(found) != len(sources) or len(set(sinks)) != len(sinks):
-            raise GarbledReplyError(self._name, "no list of routes", command=query, reply=reply.text)
+            raise reply.garbled("no list of routes")
         return found
 
     def output_of(self, source: int) -> int | None:
@@ -136,7 +122,7 @@ class Polatis(ScpiInstrument):
         if text in ("", "0"):
             return None
         if not text.isdecimal() or int(text) not in self.outputs:
-            raise GarbledReplyError(self._name, "no output port", command=query, reply=reply.text)
+            raise reply.garbled("no output port")
         return int(text)
 
     def disconnect_all(self) -> None:
@@ -148,13 +134,17 @@ class Polatis(ScpiInstrument):
         self._wait_and_verify({}, only=True)
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
-        """Resynchronise and open every route, so that no light reaches anything; read that back. (A switch
-        emits nothing itself: this guards what hangs on it against a source that cannot be turned off.)
+        """Open every route at once, blind, so that no light reaches anything; then resynchronise, open them
+        again and read that back. (A switch emits nothing itself: this guards what hangs on it against a
+        source that cannot be turned off.)
         """
         action = "all routes open"
+        command = ":OXC:SWIT:DISC:ALL"
+        told = self._tell_blind_first(command)
+        if told:
+            return (SafetyStep(action, told, safe=False),)
         try:
-            self._session.resynchronise()
-            self._session.command(":OXC:SWIT:DISC:ALL", check=False)
+            self._session.command(command, check=False)
             self._clock.sleep(self._switching_time_s + self._settling_s)
             left = self.routes()
         except InstrumentError as fault:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.errors import (
@@ -24,7 +25,15 @@ from drivers.errors import (
 )
 from drivers.interfaces import Identity
 
-__all__ = ["LARGEST_BLOCK_BYTES", "BlockHeader", "Reply", "block_header", "float32_values", "uint16_pairs"]
+__all__ = [
+    "LARGEST_BLOCK_BYTES",
+    "BlockHeader",
+    "Reply",
+    "block_header",
+    "float32_values",
+    "is_not_a_number",
+    "uint16_pairs",
+]
 
 LARGEST_BLOCK_BYTES = 64 * 1024 * 1024
 """A block announced longer than this is taken for garbage: nothing on this bench sends more."""
@@ -57,15 +66,19 @@ class Reply:
 
     ``text`` is the reply without its terminator. All methods raise
     :class:`~drivers.errors.EmptyReplyError` when nothing is in it and
-    :class:`~drivers.errors.GarbledReplyError` when it has another form than asked for.
+    :class:`~drivers.errors.GarbledReplyError` when it has another form than asked for, after calling
+    ``on_garbage``: a reply of another form may be the answer to another query.
     """
 
-    __slots__ = ("command", "instrument", "text")
+    __slots__ = ("_on_garbage", "command", "instrument", "text")
 
-    def __init__(self, instrument: str, command: str, text: str) -> None:
+    def __init__(
+        self, instrument: str, command: str, text: str, on_garbage: Callable[[], None] | None = None
+    ) -> None:
         self.instrument = instrument
         self.command = command
         self.text = text
+        self._on_garbage = on_garbage
 
     def integer(self, low: int | None = None, high: int | None = None) -> int:
         """NR1, within ``low`` and ``high`` when these are given."""
@@ -83,34 +96,33 @@ class Reply:
         :raises OverloadError: on 3.40282E+38 and on SCPI's infinity, either sign.
         :raises InvalidReadingError: on SCPI's 9.91E+37, "not a number".
         """
+        return self.checked(self.unchecked_real())
+
+    def unchecked_real(self) -> float:
+        """As :meth:`real`, with the huge values that stand for something else left as they are."""
         text = self._stripped()
         if len(text) > _LONGEST_NUMBER or not _REAL.fullmatch(text):
             raise self._garbled("a number")
-        return self.checked(float(text))
+        return float(text)
 
     def reals(self, count: int) -> tuple[float, ...]:
         """Exactly ``count`` numbers with commas between; each checked as by :meth:`real`."""
         parts = self._stripped().split(",")
         if len(parts) != count:
             raise self._garbled(f"{count} numbers with commas between")
-        return tuple(Reply(self.instrument, self.command, part).real() for part in parts)
+        return tuple(Reply(self.instrument, self.command, part, self._on_garbage).real() for part in parts)
 
     def checked(self, value: float) -> float:
         """``value`` itself if it is a reading, else the error for what it stands for."""
-        if math.isnan(value):
+        if is_not_a_number(value):
             raise InvalidReadingError(
-                self.instrument, "it has no valid value", command=self.command, reply=self.text
+                self.instrument,
+                "it has no valid value (9.91E+37)",
+                command=self.command,
+                reply=self.text,
+                advice="It may not have been triggered, or the signal is missing.",
             )
-        size = abs(value)
-        if size >= _SCPI_INFINITY:
-            if _SCPI_NAN[0] <= size <= _SCPI_NAN[1]:
-                raise InvalidReadingError(
-                    self.instrument,
-                    "it has no valid value (9.91E+37)",
-                    command=self.command,
-                    reply=self.text,
-                    advice="It may not have been triggered, or the signal is missing.",
-                )
+        if abs(value) >= _SCPI_INFINITY:
             raise OverloadError(
                 self.instrument,
                 "the input is beyond its range",
@@ -192,6 +204,7 @@ class Reply:
     def _stripped(self) -> str:
         text = self.text.strip(" \t\r\n")
         if not text:
+            self._distrust()
             raise EmptyReplyError(
                 self.instrument, "the reply is empty", command=self.command, reply=self.text
             )
@@ -199,10 +212,24 @@ class Reply:
             raise self._garbled("plain ASCII")
         return text
 
-    def _garbled(self, wanted: str) -> GarbledReplyError:
+    def garbled(self, what: str) -> GarbledReplyError:
+        """The error for a reply that makes no sense, to be raised by a caller who knows better what would."""
+        self._distrust()
         return GarbledReplyError(
-            self.instrument, f"the reply is not {wanted}", command=self.command, reply=self.text
+            self.instrument, f"the reply is {what}", command=self.command, reply=self.text
         )
+
+    def _garbled(self, wanted: str) -> GarbledReplyError:
+        return self.garbled(f"not {wanted}")
+
+    def _distrust(self) -> None:
+        if self._on_garbage is not None:
+            self._on_garbage()
+
+
+def is_not_a_number(value: float) -> bool:
+    """Whether it is one, as IEEE 754 or as SCPI says it (9.91E37)."""
+    return math.isnan(value) or _SCPI_NAN[0] <= abs(value) <= _SCPI_NAN[1]
 
 
 def block_header(instrument: str, command: str, data: bytes) -> BlockHeader | None:
@@ -237,20 +264,14 @@ def block_header(instrument: str, command: str, data: bytes) -> BlockHeader | No
 
 
 def float32_values(instrument: str, command: str, block: bytes, count: int) -> tuple[float, ...]:
-    """Exactly ``count`` little-endian float32 values of a block's data.
-
-    Not-a-number raises; values are otherwise returned as they are, for an overload on one input of many
-    must be laid to that input by the caller (:meth:`Reply.checked`).
+    """Exactly ``count`` little-endian float32 values of a block's data, as they are: infinite, not a number,
+    or huge ones on one input of many must be laid to that input, by the caller (:meth:`Reply.checked`).
 
     :raises PartialReplyError: when there are fewer.
-    :raises GarbledReplyError: when there are more, or one is not a finite number.
+    :raises GarbledReplyError: when there are more.
     """
     _check_size(instrument, command, block, count, 4, "float32 values")
-    values = struct.unpack(f"<{count}f", block)
-    for value in values:
-        if not math.isfinite(value):
-            raise GarbledReplyError(instrument, f"a value is {value}", command=command, reply=block[:64])
-    return values
+    return struct.unpack(f"<{count}f", block)
 
 
 def uint16_pairs(instrument: str, command: str, block: bytes) -> tuple[tuple[int, int], ...]:

@@ -5,7 +5,9 @@ What it adds to a pyvisa resource, each because its lack was measured to hurt:
 * one lock: two threads on one pyvisa session get each other's replies;
 * explicit terminations: without one a raw-socket read ends in a time-out though the data came;
 * TCP_NODELAY: on a raw socket of pyvisa-py every write followed by a query stalls for 44 ms otherwise;
-* a session knows when it may have a stale reply waiting, and resynchronises before the next transaction;
+* a session knows when it may have a stale reply waiting (a transaction was cut short, a reply could not be
+  parsed, bytes wait that nobody asked for) and resynchronises before the next transaction;
+* what came of a reply is kept when the rest does not come: pyvisa drops it;
 * pyvisa's errors and bare socket errors become :mod:`drivers.errors`, with instrument and command.
 """
 
@@ -19,7 +21,8 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import pyvisa.constants
@@ -47,8 +50,12 @@ __all__ = ["ScpiInstrument", "ScpiSession", "option"]
 _LONGEST_TEXT_BYTES = 1024 * 1024
 _MOST_ERRORS = 64
 """More entries than any instrument's error queue holds: reading stops there instead of for ever."""
-_MOST_STALE_REPLIES = 32
-_DRAIN_LIMIT_S = 0.1
+_MOST_TOLERATED = 100
+_CHUNK_BYTES = 20 * 1024
+_PEEKED_BYTES = 64 * 1024
+_LOCK_LIMIT_S = 1.0
+_QUIET_S = (0.1, 1.0)
+"""Shortest and longest silence after which the input counts as empty; between: twice the slowest reply."""
 
 _T = TypeVar("_T")
 
@@ -60,7 +67,16 @@ class ScpiSession:
     ``time_limit_s`` is the limit of a transaction that gives none; ``error_query`` is what
     :meth:`command` and :meth:`drain_errors` ask, or None for an instrument without an error queue
     (a driver sets it for its model). Nothing is sent when a session is made.
+
+    ``tolerated_errors`` are codes of the error queue that a model leaves behind without harm: a setting
+    does not fail on them; they are kept in :attr:`errors_tolerated`.
     """
+
+    resynchronisation_limit_s: float = 4.0
+    """Longest that all of a resynchronisation may take, in bench time and in wall time."""
+    synchronising_query: str = "*STB?"
+    """Asked after ``*IDN?`` when resynchronising: its reply cannot be taken for an identity, nor the other
+    way round, and asking it changes nothing (IEEE 488.2, 10.36)."""
 
     def __init__(
         self,
@@ -82,6 +98,11 @@ class ScpiSession:
         self._clock = clock
         self._lock = threading.RLock()
         self._dirty = False
+        self._distrusted = False
+        self._queue_unknown = False
+        self.tolerated_errors: frozenset[int] = frozenset()
+        self._tolerated: deque[tuple[int, str]] = deque(maxlen=_MOST_TOLERATED)
+        self._deadline_s = 0.0
         self._identity: Identity | None = None
         self._timeout_ms: int | None = None
         self._end = read_termination.encode("ascii")
@@ -99,14 +120,19 @@ class ScpiSession:
 
     @property
     def dirty(self) -> bool:
-        """Whether a transaction was cut short, so that a stale reply may be waiting."""
-        return self._dirty
+        """Whether a stale reply may be waiting: a transaction was cut short, or a reply made no sense."""
+        return self._dirty or self._distrusted
 
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the session for several transactions that belong together."""
-        with self._lock:
-            yield
+    @property
+    def errors_tolerated(self) -> tuple[tuple[int, str], ...]:
+        """The latest entries of the error queue that were let pass (:attr:`tolerated_errors`)."""
+        return tuple(self._tolerated)
+
+    def distrust(self) -> None:
+        """A reply made no sense: it may have been the answer to another query, and so may the next one be.
+        The next transaction resynchronises first. (A :class:`Reply` that cannot be parsed calls this.)
+        """
+        self._distrusted = True
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -118,8 +144,9 @@ class ScpiSession:
         :raises ConnectionFailedError: when the connection broke.
         """
         with self._exchange(command, time_limit_s):
+            self._queue_unknown = self._queue_unknown or command != self.error_query
             self._send(command)
-            return Reply(self.name, command, self._receive(command))
+            return Reply(self.name, command, self._receive(command), self.distrust)
 
     def query_block(self, command: str, *, time_limit_s: float | None = None) -> bytes:
         """Send a query and read the data of its definite length block (IEEE 488.2, 8.7.9).
@@ -128,29 +155,52 @@ class ScpiSession:
         :raises GarbledReplyError: when the header is none, or more follows than the terminator.
         """
         with self._exchange(command, time_limit_s):
+            self._queue_unknown = True
             self._send(command)
             return self._receive_block(command)
 
     def command(self, command: str, check: bool = True, *, time_limit_s: float | None = None) -> None:
-        """Send a setting; then, with ``check``, read the instrument's error queue.
+        """Send a setting; then, with ``check``, read the instrument's error queue. What queries may have
+        left in the queue is read before: it is not this setting's.
 
-        :raises InstrumentReportedError: when the queue holds entries.
+        :raises InstrumentReportedError: when the queue holds entries that are not tolerated; its command
+            begins with ``before`` when they were there already, and then nothing was sent.
         """
         with self._lock:
+            checked = check and self.error_query is not None
+            if checked and self._queue_unknown:
+                self.check_errors(f"before {command}", time_limit_s=time_limit_s)
             with self._exchange(command, time_limit_s):
+                self._queue_unknown = self._queue_unknown or not checked
                 self._send(command)
-            if check and self.error_query is not None:
-                entries = self.drain_errors(time_limit_s=time_limit_s)
-                if entries:
-                    raise InstrumentReportedError(self.name, command, entries)
+            if checked:
+                self.check_errors(command, time_limit_s=time_limit_s)
+
+    def check_errors(self, command: str, *, time_limit_s: float | None = None) -> None:
+        """Read the error queue empty; ``command`` is what its entries are laid to.
+
+        :raises InstrumentReportedError: when it holds entries that are not tolerated.
+        """
+        entries = self.drain_errors(time_limit_s=time_limit_s)
+        self._tolerated += (entry for entry in entries if entry[0] in self.tolerated_errors)
+        refused = tuple(entry for entry in entries if entry[0] not in self.tolerated_errors)
+        if refused:
+            raise InstrumentReportedError(self.name, command, refused)
 
     def send_blind(self, command: str) -> None:
-        """Send without resynchronising and without looking at the answer: the last means of making safe
-        an instrument that listens but does not answer.
+        """Send without resynchronising and without looking at the answer: making safe begins with it, and
+        for an instrument that listens but does not answer it is all there is. Does not wait long for a
+        transaction that another thread is in: the instrument hears this all the same.
         """
-        with self._lock, self._faults_as_errors(command):
-            self._dirty = True
-            self._send(command)
+        held = self._lock.acquire(timeout=_LOCK_LIMIT_S)
+        try:
+            with self._faults_as_errors(command):
+                self._distrusted = True
+                self._queue_unknown = True
+                self._send(command)
+        finally:
+            if held:
+                self._lock.release()
 
     def wait_complete(self, limit_s: float, *, interval_s: float = 0.1) -> float:
         """Wait until all operations are complete: ``*OPC``, then ``*ESR?`` bit 0 polled through the clock.
@@ -202,34 +252,23 @@ class ScpiSession:
         """
         if self.error_query is None:
             return ()
-        entries: list[tuple[int, str]] = []
-        with self._lock:
-            for _ in range(_MOST_ERRORS):
-                found = self.query(self.error_query, time_limit_s=time_limit_s).error_entries()
-                if not found:
-                    return tuple(entries)
-                entries += found
-        raise GarbledReplyError(
-            self.name,
-            f"the error queue is not empty after {_MOST_ERRORS} readings",
-            command=self.error_query,
-            reply=entries[-1],
-        )
+        return self._read_error_queue(self.error_query, time_limit_s, None)
 
     def resynchronise(self) -> tuple[tuple[int, str], ...]:
-        """Throw away whatever replies are waiting, and prove it with an ``*IDN?`` that matches.
+        """Throw away whatever replies are waiting, and prove that the next reply belongs to its query.
 
-        Device clear where the transport has one; else the input is read until it is empty. The entries of
-        the instrument's error queue (it may say -410, query interrupted) are read, returned and kept in
-        ``errors_at_resynchronisation``.
+        Device clear where the transport has one; else the input is read until it is silent. Then ``*IDN?``
+        must answer as before, and a query of another form (:attr:`synchronising_query`) must be answered in
+        its form with nothing after: an instrument slower than the silence waited for may send the identity
+        twice. The entries of the instrument's error queue (it may say -410, query interrupted) are read,
+        returned and kept in ``errors_at_resynchronisation``.
 
-        :raises InstrumentError: when it does not succeed; the session then stays dirty.
+        :raises InstrumentError: when it does not succeed within :attr:`resynchronisation_limit_s`; the
+            session then stays dirty.
         """
         with self._lock:
             self._clock.checkpoint()
-            self._resynchronise()
-            self.errors_at_resynchronisation = self.drain_errors()
-            return self.errors_at_resynchronisation
+            return self._resynchronise()
 
     def round_trip_s(self, repeats: int = 5) -> float:
         """Median wall time of an ``*IDN?`` query, seconds: what the transport costs."""
@@ -241,9 +280,16 @@ class ScpiSession:
         return statistics.median(durations)
 
     def close(self) -> None:
-        """Close the resource; a fault in closing is of no consequence and is dropped."""
-        with self._lock, contextlib.suppress(Exception):
-            self._resource.close()
+        """Close the resource, also when another thread does not come back from a transaction; a fault in
+        closing is of no consequence and is dropped.
+        """
+        held = self._lock.acquire(timeout=_LOCK_LIMIT_S)
+        try:
+            with contextlib.suppress(Exception):
+                self._resource.close()
+        finally:
+            if held:
+                self._lock.release()
 
     # -- below the lock ----------------------------------------------------------------------------
 
@@ -253,9 +299,8 @@ class ScpiSession:
             raise OutOfRangeError(self.name, "a command must be one line of ASCII", command=command)
         with self._lock:
             self._clock.checkpoint()
-            if self._dirty:
+            if self.dirty or self._input_waits():
                 self._resynchronise()
-                self.errors_at_resynchronisation = self.drain_errors()
             with self._faults_as_errors(command):
                 self._limit(self.time_limit_s if time_limit_s is None else time_limit_s)
                 # Dirty until the reply is in, so that an interrupt anywhere between leaves it marked.
@@ -264,7 +309,29 @@ class ScpiSession:
                 yield
                 self._dirty = False
 
+    def _read_error_queue(
+        self, query: str, time_limit_s: float | None, watch: _Watch | None
+    ) -> tuple[tuple[int, str], ...]:
+        entries: list[tuple[int, str]] = []
+        with self._lock:
+            for _ in range(_MOST_ERRORS):
+                limit_s = (
+                    time_limit_s if watch is None else min(self.time_limit_s, self._left_s(watch, query))
+                )
+                found = self.query(query, time_limit_s=limit_s).error_entries()
+                if not found:
+                    self._queue_unknown = False
+                    return tuple(entries)
+                entries += found
+        raise GarbledReplyError(
+            self.name,
+            f"the error queue is not empty after {_MOST_ERRORS} readings",
+            command=query,
+            reply=entries[-1],
+        )
+
     def _limit(self, time_limit_s: float) -> None:
+        self._deadline_s = time.monotonic() + time_limit_s
         timeout_ms = max(1, math.ceil(time_limit_s * 1000))
         if timeout_ms != self._timeout_ms:
             self._timeout_ms = None
@@ -275,7 +342,15 @@ class ScpiSession:
         self._resource.write(command, termination=self._write_termination)
 
     def _receive(self, command: str) -> str:
-        raw = self._resource.read_bytes(_LONGEST_TEXT_BYTES, break_on_termchar=True)
+        raw = b""
+        ended = False
+        while not ended and not raw.endswith(self._end):
+            if len(raw) >= _LONGEST_TEXT_BYTES:
+                raise GarbledReplyError(
+                    self.name, f"a line of over {len(raw)} bytes", command=command, reply=raw[:64]
+                )
+            part, ended = self._read_part(command, raw, _LONGEST_TEXT_BYTES - len(raw))
+            raw += part
         if not raw.endswith(self._end):
             raise PartialReplyError(
                 self.name, "the reply ended without its terminator", command=command, reply=raw[:256]
@@ -287,72 +362,142 @@ class ScpiSession:
         raw = b""
         header: BlockHeader | None = None
         while header is None:
-            try:
-                raw += self._resource.read_bytes(_LONGEST_TEXT_BYTES, break_on_termchar=True)
-            except pyvisa.errors.VisaIOError as fault:
-                raise self._cut_short(command, raw, fault) from fault
+            # Byte by byte: what follows the header may end in the middle of a longer read.
+            part, ended = self._read_part(command, raw, 1)
+            raw += part
             header = block_header(self.name, command, raw)
-            if header is None and raw.endswith(b"\n"):
+            if header is None and ended:
                 raise PartialReplyError(
                     self.name, "the block's header is not complete", command=command, reply=raw[:64]
                 )
-        # Line feeds inside the data ended the reads early: read on until the terminator after the data.
+        # Line feeds inside the data end the reads early: read on until the terminator after the data.
         data_end = header.header_bytes + header.data_bytes
-        while len(raw) <= data_end or raw[data_end:] == b"\r":
-            try:
-                raw += self._resource.read_bytes(max(1, min(data_end + 1 - len(raw), LARGEST_BLOCK_BYTES)))
-            except pyvisa.errors.VisaIOError as fault:
-                raise self._cut_short(command, raw, fault) from fault
+        ended = False
+        while not ended and (len(raw) <= data_end or raw[data_end:] == b"\r"):
+            wanted = max(1, min(data_end + 1 - len(raw), LARGEST_BLOCK_BYTES))
+            part, ended = self._read_part(command, raw, wanted)
+            raw += part
+        if len(raw) <= data_end:
+            raise PartialReplyError(
+                self.name, f"the block stopped after {len(raw)} bytes", command=command, reply=raw[:64]
+            )
         if raw[data_end:] not in (b"\n", b"\r\n"):
             raise GarbledReplyError(
                 self.name,
-                f"{len(raw) - data_end} bytes follow the block's data where only a line feed may",
+                "something else than a line feed follows the block's data",
                 command=command,
                 reply=raw[data_end : data_end + 64],
             )
         return raw[header.header_bytes : data_end]
 
-    def _cut_short(self, command: str, raw: bytes, fault: pyvisa.errors.VisaIOError) -> InstrumentError:
-        """The error of a block read that failed: partial when something had come."""
-        if raw and fault.error_code == pyvisa.constants.StatusCode.error_timeout:
-            return PartialReplyError(
-                self.name, f"the block stopped after {len(raw)} bytes", command=command, reply=raw[:64]
-            )
-        return self._error_of(fault, command)
+    def _read_part(self, command: str, before: bytes, count: int) -> tuple[bytes, bool]:
+        """From one to ``count`` bytes, and whether the transport says that the message ends with them.
+        ``before`` is what came of the reply until now, which an error must tell.
+        """
+        try:
+            return self._read_once(count)
+        except pyvisa.errors.VisaIOError as fault:
+            if before and fault.error_code == pyvisa.constants.StatusCode.error_timeout:
+                raise PartialReplyError(
+                    self.name,
+                    f"the reply stopped after {len(before)} bytes, without its terminator",
+                    command=command,
+                    reply=before[:256],
+                ) from fault
+            raise self._error_of(fault, command) from fault
 
-    def _resynchronise(self) -> None:
+    def _read_once(self, count: int) -> tuple[bytes, bool]:
+        status = pyvisa.constants.StatusCode
+        wanted = min(count, _CHUNK_BYTES)
+        if self._socket is not None:
+            # pyvisa-py drops what came when the rest does not, and spins when the other end has closed: look
+            # first, and ask for no more than is there. It keeps what follows a line feed to itself, where
+            # the next look would not see it: never ask beyond one.
+            waiting = self._peek(self._socket)
+            wanted = min(wanted, (waiting.find(self._end[-1:]) + 1) or len(waiting))
+        with self._resource.ignore_warning(status.success_device_not_present, status.success_max_count_read):
+            data, code = self._resource.visalib.read(self._resource.session, wanted)
+        return data, code == status.success or not data
+
+    def _peek(self, interface: socket.socket) -> bytes:
+        """What waits in the socket: at least one byte.
+
+        :raises VisaIOError: time-out at the deadline, connection lost when the other end has closed.
+        """
+        left_s = max(0.0, self._deadline_s - time.monotonic())
+        readable, _, _ = select.select([interface], [], [], left_s)
+        if not readable:
+            raise pyvisa.errors.VisaIOError(pyvisa.constants.StatusCode.error_timeout)
+        waiting = interface.recv(_PEEKED_BYTES, socket.MSG_PEEK)
+        if not waiting:
+            raise pyvisa.errors.VisaIOError(pyvisa.constants.StatusCode.error_connection_lost)
+        return waiting
+
+    def _input_waits(self) -> bool:
+        """Whether a raw socket holds bytes that belong to no query (or has been closed)."""
+        if self._socket is None:
+            return False
+        try:
+            return bool(select.select([self._socket], [], [], 0.0)[0])
+        except (OSError, ValueError):
+            return True
+
+    def _resynchronise(self) -> tuple[tuple[int, str], ...]:
         self._dirty = True
+        self._distrusted = False
+        watch = _Watch(self._clock, self.resynchronisation_limit_s)
         command = "*IDN?"
         with self._faults_as_errors(command):
             cleared = self._device_clear()
             if not cleared:
-                self._drain_input()
-            self._limit(self.time_limit_s)
-            self._send(command)
-            self.round_trips += 1
-            identity = self._await_identity(command)
+                self._drain_input(watch, _QUIET_S[0])
+            identity, slowest_s = self._await(command, Reply.identity, watch)
             if self._identity is not None and identity != self._identity:
                 raise WrongIdentityError(
                     self.name,
                     f"another instrument answers: {identity}, before it was {self._identity}",
                     command=command,
                 )
-            if not cleared:
-                self._drain_input()  # the answer may itself have been a stale one
+            while True:
+                _, took_s = self._await(self.synchronising_query, lambda reply: reply.integer(0, 255), watch)
+                slowest_s = max(slowest_s, took_s)
+                quiet_s = min(max(_QUIET_S[0], 2.0 * slowest_s), _QUIET_S[1])
+                if cleared or not self._drain_input(watch, quiet_s):
+                    break
         self._identity = identity
         self._dirty = False
+        self.errors_at_resynchronisation = ()
+        if self.error_query is not None:
+            self.errors_at_resynchronisation = self._read_error_queue(self.error_query, None, watch)
+        return self.errors_at_resynchronisation
 
-    def _await_identity(self, command: str) -> Identity:
-        for _ in range(_MOST_STALE_REPLIES):
-            text = self._receive(command)
+    def _await(self, query: str, parse: Callable[[Reply], _T], watch: _Watch) -> tuple[_T, float]:
+        """Ask and read on until a reply parses; also the longest bench time that a reply took."""
+        slowest_s = 0.0
+        self._send(query)
+        self.round_trips += 1
+        while True:
+            self._limit(min(self.time_limit_s, self._left_s(watch, query)))
+            start_s = self._clock.now_s()
+            text = self._receive(query)
+            slowest_s = max(slowest_s, self._clock.now_s() - start_s)
             with contextlib.suppress(InstrumentError):
-                return Reply(self.name, command, text).identity()
-        raise GarbledReplyError(
-            self.name,
-            f"{_MOST_STALE_REPLIES} stale replies and no identity",
-            command=command,
-            advice="Power the instrument off and on, or check that nobody else uses it.",
-        )
+                return parse(Reply(self.name, query, text)), slowest_s
+
+    def _left_s(self, watch: _Watch, command: str) -> float:
+        """Seconds that a resynchronisation still has.
+
+        :raises GarbledReplyError: when there are none.
+        """
+        left_s = watch.left_s()
+        if left_s <= 0.0:
+            raise GarbledReplyError(
+                self.name,
+                f"replies and queries do not agree, also after {self.resynchronisation_limit_s:g} s",
+                command=command,
+                advice="Power the instrument off and on, or check that nobody else uses it.",
+            )
+        return left_s
 
     def _device_clear(self) -> bool:
         """Clear the device where the transport can; False where it cannot.
@@ -373,16 +518,18 @@ class ScpiSession:
             return False
         return True
 
-    def _drain_input(self) -> None:
-        self._limit(_DRAIN_LIMIT_S)
-        for _ in range(_MOST_STALE_REPLIES):
+    def _drain_input(self, watch: _Watch, quiet_s: float) -> bool:
+        """Read until nothing has come for ``quiet_s``; whether something had come."""
+        drained = False
+        while True:
+            self._limit(min(quiet_s, self._left_s(watch, "")))
             try:
-                self._resource.read_bytes(_LONGEST_TEXT_BYTES, break_on_termchar=True)
+                self._read_once(_CHUNK_BYTES)
             except pyvisa.errors.VisaIOError as fault:
                 if fault.error_code == pyvisa.constants.StatusCode.error_timeout:
-                    return
+                    return drained
                 raise
-        raise GarbledReplyError(self.name, "it does not stop sending")
+            drained = True
 
     @contextlib.contextmanager
     def _faults_as_errors(self, command: str) -> Iterator[None]:
@@ -396,16 +543,17 @@ class ScpiSession:
             raise self._error_of(fault, command) from fault
 
     def _error_of(self, fault: Exception, command: str) -> InstrumentError:
-        timeout = pyvisa.constants.StatusCode.error_timeout
-        if isinstance(fault, pyvisa.errors.VisaIOError) and fault.error_code == timeout:
-            if not self._peer_closed():
-                limit = "" if self._timeout_ms is None else f" within {self._timeout_ms / 1000:g} s"
-                return NoReplyError(
-                    self.name,
-                    f"no reply{limit}",
-                    command=command,
-                    advice="Check that it is on and connected; its front panel may show an error.",
-                )
+        status = pyvisa.constants.StatusCode
+        code = fault.error_code if isinstance(fault, pyvisa.errors.VisaIOError) else None
+        if code == status.error_timeout:
+            limit = "" if self._timeout_ms is None else f" within {self._timeout_ms / 1000:g} s"
+            return NoReplyError(
+                self.name,
+                f"no reply{limit}",
+                command=command,
+                advice="Check that it is on and connected; its front panel may show an error.",
+            )
+        if code == status.error_connection_lost:
             return ConnectionFailedError(self.name, "the instrument closed the connection", command=command)
         return ConnectionFailedError(
             self.name,
@@ -414,15 +562,19 @@ class ScpiSession:
             advice="Check the cable and that nobody else holds the instrument.",
         )
 
-    def _peer_closed(self) -> bool:
-        """Whether the other end of the raw socket has closed: pyvisa-py reports that as a time-out."""
-        if self._socket is None:
-            return False
-        try:
-            readable, _, _ = select.select([self._socket], [], [], 0.0)
-            return bool(readable) and self._socket.recv(1, socket.MSG_PEEK) == b""
-        except (OSError, ValueError):
-            return True
+
+class _Watch:
+    """A time limit in bench time and in wall time, whichever passes first: in a simulated bench wall time
+    may stand still, on a real one both are the same."""
+
+    def __init__(self, clock: Clock, limit_s: float) -> None:
+        self._clock = clock
+        self._bench_s = clock.now_s() + limit_s
+        self._wall_s = time.monotonic() + limit_s
+
+    def left_s(self) -> float:
+        """Seconds left; 0 or less when it has passed."""
+        return min(self._bench_s - self._clock.now_s(), self._wall_s - time.monotonic())
 
 
 def _socket_of(resource: MessageBasedResource) -> socket.socket | None:
@@ -454,12 +606,13 @@ class ScpiInstrument:
     """What the drivers of SCPI instruments share. Making one does no I/O.
 
     A driver sets ``model_pattern`` (what the model field of ``*IDN?`` must match in full),
-    ``model_shown`` (for errors) and, where it differs, ``error_query``.
+    ``model_shown`` (for errors) and, where they differ, ``error_query`` and ``tolerated_errors``.
     """
 
     model_pattern: ClassVar[str]
     model_shown: ClassVar[str]
     error_query: ClassVar[str | None] = ":SYST:ERR?"
+    tolerated_errors: ClassVar[frozenset[int]] = frozenset()
 
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
@@ -470,6 +623,7 @@ class ScpiInstrument:
         self._options: Mapping[str, object] = dict(options or {})
         self.errors_at_connect: tuple[tuple[int, str], ...] = ()
         session.error_query = self.error_query
+        session.tolerated_errors = self.tolerated_errors
 
     @property
     def name(self) -> str:
@@ -510,6 +664,23 @@ class ScpiInstrument:
     def drain_errors(self) -> tuple[tuple[int, str], ...]:
         """Read its error queue empty: (code, text) pairs, the oldest first."""
         return self._session.drain_errors()
+
+    def _tell_blind_first(self, *commands: str) -> str:
+        """Send settings that make safe blind, for nothing may come before them; then resynchronise. Returns
+        "", or what keeps it from being more than blind. After "" the caller sends them again: a line that
+        had been cut short, or a device clear, may have swallowed the first.
+        """
+        unsent = ""
+        for command in commands:
+            try:
+                self._session.send_blind(command)
+            except InstrumentError as fault:
+                unsent = str(fault)
+        try:
+            self._session.resynchronise()
+        except InstrumentError as fault:
+            return f"{unsent}; {fault}" if unsent else f"sent {'; '.join(commands)} blindly; {fault}"
+        return ""
 
     def _is_expected(self, identity: Identity) -> bool:
         return re.fullmatch(self.model_pattern, identity.model) is not None

@@ -1,11 +1,12 @@
 """Temptronic (inTEST) ATS-5xx ThermoStream air-forcing systems.
 
 Never run on hardware by this project. From the TP04300 manual and in agreement with public drivers:
-``SETN``, ``SETP``, ``WNDW``, ``SOAK``, ``LLIM``, ``ULIM``, ``ADMD``, ``DUTM``, ``DSNS``, ``HEAD``,
-``FLOW``, ``TEMP?``, ``TECR?``, ``EROR?``, ``CLER``, ``RSTO`` and its 4 s of dead time. From public
+``SETN``, ``SETP``, ``WNDW``, ``SOAK``, ``RAMP``, ``FLWR?``, ``LLIM``, ``ULIM``, ``ADMD``, ``DUTM``,
+``DSNS``, ``HEAD``, ``FLOW``, ``TEMP?``, ``TECR?``, ``EROR?``, ``CLER``, ``RSTO`` and its 4 s of dead time. From public
 drivers only: ``TMPA?``, ``TMPD?``, and that hot begins at 30 C and cold ends at 20 C. Uncertain: that
 ``*ESR?`` tells of refused commands as IEEE 488.2 has it, the temperature range, and that a DUT sensor
-which is missing reads above 400 as ``TEMP?`` does.
+which is missing reads above 400 as ``TEMP?`` does, and that ``RAMP`` is kept for each set point with
+9999 C/min for "as fast as it can".
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import ClassVar
 from drivers.clock import Clock
 from drivers.errors import (
     BenchError,
-    GarbledReplyError,
     InstrumentError,
     InstrumentReportedError,
     InvalidReadingError,
@@ -77,6 +77,12 @@ class Ats545(ScpiInstrument):
     """Waited after ``RSTO``: the 4 s for which it takes no command (TP04300 manual) and half a second."""
     ambient_c: ClassVar[float] = 25.0
     """What :meth:`make_safe` commands."""
+    ramp_c_per_min: ClassVar[float] = 9999.0
+    """Always set: a ramp that someone left in the instrument stays there, and can take hours."""
+    flow_limit_s: ClassVar[float] = 3.0
+    """How long :meth:`make_safe` waits for air to flow."""
+    condition_delay_s: ClassVar[float] = 2.0
+    """A new set point may take this long to show in the condition register (an assumption)."""
     hot_from_c: ClassVar[float] = 30.0
     cold_to_c: ClassVar[float] = 20.0
 
@@ -90,6 +96,7 @@ class Ats545(ScpiInstrument):
                 f"{name}: option 'dut_sensor' must be 't' or 'k', got {sensor!r} in the bench file"
             )
         self._sensor = _SENSORS[sensor]
+        self._old_visit_until_s: float | None = None
         self._lowest_air_c = option(self._options, "lowest_air_c", -40.0, instrument=name)
         self._highest_air_c = option(self._options, "highest_air_c", 85.0, instrument=name)
         self._air_to_dut_limit_c = option(self._options, "air_to_dut_limit_c", 50.0, instrument=name)
@@ -120,8 +127,8 @@ class Ats545(ScpiInstrument):
         return identity
 
     def start_setpoint_c(self, temperature_c: float, *, window_c: float, soak_s: float) -> None:
-        """Begin to bring the case to ``temperature_c``: limits, sensor, set point, window, soak, head down,
-        air on; the set point is read back.
+        """Begin to bring the case to ``temperature_c``: limits, sensor, set point, no ramp, window, soak,
+        head down, air on; the set point is read back.
 
         :raises OutOfRangeError: set point outside :attr:`temperature_range_c`, window outside 0.1 to 9.9 C,
             soak outside 0 to 9999 s; nothing was sent.
@@ -138,29 +145,34 @@ class Ats545(ScpiInstrument):
             f"DSNS {self._sensor}",
             "DUTM 1",
             f"SETN {self._set_point_number(temperature_c)}",
+            f"RAMP {self.ramp_c_per_min:.0f}",
             f"SETP {temperature_c:.1f}",
             f"WNDW {window_c:.1f}",
             f"SOAK {soak_s:.0f}",
             "HEAD 1",
             "FLOW 1",
         )
+        self._old_visit_until_s = self._clock.now_s() + max(soak_s, self.condition_delay_s)
         reply = self._session.query("SETP?")
         if abs(reply.real() - temperature_c) > 0.06:
-            raise GarbledReplyError(
-                self._name,
-                f"set point {temperature_c:g} C reads back otherwise",
-                command="SETP?",
-                reply=reply.text,
-            )
+            raise reply.garbled(f"not the set point {temperature_c:g} C: it reads back otherwise")
         self.check_faults()
 
     def at_temperature(self) -> bool:
         """Whether the case has stayed in the window for the soak time: bit 0 of ``TECR?``, which is live.
 
+        Right after :meth:`start_setpoint_c` the bit may still be the last set point's: it counts once it was
+        seen low, or when the soak time has passed.
+
         :raises ThermalFaultError: when it reports a fault: it would never get there.
         """
         self.check_faults()
-        return bool(self._session.query("TECR?").integer(0, 255) & 1)
+        reached = bool(self._session.query("TECR?").integer(0, 255) & 1)
+        if not reached:
+            self._old_visit_until_s = None
+        elif self._old_visit_until_s is not None and self._clock.now_s() < self._old_visit_until_s:
+            return False
+        return reached
 
     def read_air_c(self) -> float:
         """Air temperature at the nozzle, Celsius."""
@@ -202,28 +214,43 @@ class Ats545(ScpiInstrument):
         )
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
-        """Command ambient air: air control, set point 25 C, air on; the set point is read back.
+        """Command ambient air: air control, set point 25 C, air on; at once, blind, and then again with
+        every command's refusal looked for. Read back: air control, set point, flow, air temperature. What
+        was refused or reads back otherwise is told, and is not safe.
 
         The air stays on on purpose: dry air at ambient brings a hot module down and a cold one up without
         dew, which a stopped stream does not. Air control, not case control: a sensor that fell off must
         not drive the air to its limits. Whoever is at the bench lifts the head.
         """
         action = "air to ambient"
+        commands = ("DUTM 0", "SETN 1", f"SETP {self.ambient_c:.1f}", "FLOW 1")
+        told = self._tell_blind_first(*commands)
+        if told:
+            return (SafetyStep(action, told, safe=False),)
         try:
-            self._session.resynchronise()
-            for command in ("DUTM 0", "SETN 1", f"SETP {self.ambient_c:.1f}", "FLOW 1"):
-                self._session.command(command)
+            self._command_all(*commands)
+            case_control = self._session.query("DUTM?").boolean()
+            number = self._session.query("SETN?").integer(0, 17)
             set_c = self._session.query("SETP?").real()
-            air_c = self._session.query("TMPA?").text
+            flow = self._flow()
+            air_c = self.read_air_c()
         except InstrumentError as fault:
             return (SafetyStep(action, str(fault), safe=False),)
-        return (
-            SafetyStep(
-                action,
-                f"set point {set_c:.1f} C, air flowing at {air_c[:16]} C",
-                safe=abs(set_c - self.ambient_c) < 0.06,
-            ),
+        safe = not case_control and number == 1 and abs(set_c - self.ambient_c) < 0.06 and flow > 0.0
+        read_back = (
+            f"{'case' if case_control else 'air'} control, set point {number}: {set_c:.1f} C, "
+            f"flow {flow:g}, air {air_c:.1f} C"
         )
+        return (SafetyStep(action, read_back, safe=safe),)
+
+    def _flow(self) -> float:
+        """Rate of the main air flow (its unit is a setting of the instrument), waited for."""
+        deadline_s = self._clock.now_s() + self.flow_limit_s
+        while True:
+            flow = self._session.query("FLWR?").real()
+            if flow > 0.0 or self._clock.now_s() >= deadline_s:
+                return flow
+            self._clock.sleep(0.5)
 
     def _set_point_number(self, temperature_c: float) -> int:
         if temperature_c >= self.hot_from_c:
@@ -252,5 +279,5 @@ class Ats545(ScpiInstrument):
                 advice="Check the sensor on the module and the option dut_sensor.",
             )
         if value_c < -273.15:
-            raise GarbledReplyError(self._name, "below absolute zero", command=query, reply=reply.text)
+            raise reply.garbled("below absolute zero")
         return value_c

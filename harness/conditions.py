@@ -13,6 +13,7 @@ from harness.corner import Corner
 
 _POLL_S = 2.0
 _VOLTAGE_TRIES = 4
+_POWER_OFF_S = 1.0  # long enough for a module's own capacitors; no document says how long
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class Conditioner:
         self._bench = bench
         self._standing: Corner | None = None
         self.chamber_moves = 0
+        self.powered_at_s = bench.clock.now_s()
 
     def power_on(self, vcc_v: float) -> ConnectorReading:
-        """Turn the module's supply on, with its limits set first.
+        """Turn the module's supply on, with its limits set first; ``powered_at_s`` is when.
 
         :raises NotSettledError: when the connector does not reach the voltage.
         """
@@ -69,8 +71,18 @@ class Conditioner:
             remote_sense=supply.remote_sense,
         )
         bench.power_supply.set_voltage_v(supply.channel, vcc_v)
+        self.powered_at_s = bench.clock.now_s()
         bench.power_supply.set_output(supply.channel, on=True)
         return self.set_vcc(vcc_v)
+
+    def power_cycle(self, vcc_v: float) -> ConnectorReading:
+        """Take the module's supply away for a while and turn it on again.
+
+        :raises NotSettledError: when the connector does not reach the voltage.
+        """
+        self._bench.power_supply.set_output(self._bench.spec.supply.channel, on=False)
+        self._bench.clock.sleep(_POWER_OFF_S)
+        return self.power_on(vcc_v)
 
     def read_connector(self) -> ConnectorReading:
         """Voltage and current at the module's connector, from the supply's own meters; with local sense the

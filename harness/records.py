@@ -35,11 +35,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Record):
-    """First record: when, and that the manifest beside the journal belongs to it."""
+    """First record: when, and by its hash that the manifest beside the journal belongs to it."""
 
     TYPE = "run_started"
     run_id: str
     at: str
+    manifest_sha256: str = ""
     schema_major: int = SCHEMA_MAJOR
     schema_minor: int = SCHEMA_MINOR
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,12 +35,15 @@ from harness.records import (
     SafeState,
 )
 from harness.runfolder import JOURNAL, MANIFEST, create_run_folder
+from harness.safety import SafetyResult
 from harness.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
 
 NOMINAL_VCC_V = 3.3
-# From power-on to an answer: tMgmtInit, OIF-CMIS-05.4, Table 10-1.
-MGMT_INIT_S = 2.0
+# Twice tMgmtInit (OIF-CMIS-05.4, Table 10-1): a module that is late is to be judged, not to stay unknown.
+_IDENTITY_LIMIT_S = 4.0
 _IDENTITY_POLL_S = 0.05
+# A supply further off than this share explains what a module does wrong.
+_SUPPLY_SHARE = 0.05
 
 
 class MeasuredFactory(Protocol):
@@ -70,7 +74,6 @@ class Run:
         self._started_at = datetime.datetime.now(datetime.UTC)
         self._start_s = bench.clock.now_s()
         self._wall_start_s = time.monotonic()
-        self._powered_at_s = self._start_s
         self._acquisitions = 0
         self._journal: Journal | None = None
         self._folder: Path | None = None
@@ -125,18 +128,19 @@ class Run:
                 advice="Insert the module fully, then start again.",
             )
         self.conditioner.power_on(NOMINAL_VCC_V)
-        self._powered_at_s = bench.clock.now_s()
         self._module_lit = True
         try:
             self.identity = self._wait_for_identity()
         except CmisError as fault:
+            self._check_bench(str(fault))
             self.identity_fault = str(fault)
             return
         self.facts["max_power_w"] = self.identity.max_power_w
 
     def _wait_for_identity(self) -> ModuleIdentity:
-        """The module's identity, as soon as it answers: it may keep silent for tMgmtInit."""
-        deadline_s = self._powered_at_s + MGMT_INIT_S
+        """The module's identity, as soon as it answers. Patient: how long it may keep silent is judged by the
+        bring-up, after a power-on of its own."""
+        deadline_s = self.conditioner.powered_at_s + _IDENTITY_LIMIT_S
         while True:
             try:
                 return self.module.identity()
@@ -149,7 +153,8 @@ class Run:
         """Write manifest and first record."""
         manifest.write(self.folder / MANIFEST)
         self.attach_journal(Journal(self.folder / JOURNAL))
-        self.record(RunStarted(self.run_id, self.timestamp()))
+        digest = hashlib.sha256((self.folder / MANIFEST).read_bytes()).hexdigest()
+        self.record(RunStarted(self.run_id, self.timestamp(), manifest_sha256=digest))
 
     def attach_journal(self, journal: Journal) -> None:
         """Where records go from now on."""
@@ -305,16 +310,23 @@ class Run:
     def bring_up(self, media_interface: str) -> tuple[BringUpResult, Acquisition]:
         """Bring the module from power-on to light on all lanes, and record each step.
 
-        :raises BenchError: when the bench is at fault.
+        The supply is taken away first and turned on again, so that the times have an origin.
+
+        :raises BenchError: when the bench is at fault; a failed step is laid to the module only once the
+            bench was looked at and found in order.
         """
         start_s = self.bench.clock.now_s()
+        self.conditioner.power_cycle(NOMINAL_VCC_V)
+        self.module.forget_page()
         result = bring_up(
             self.module,
             self.bench.host_board.pins,
             self.bench.clock,
             media_interface=media_interface,
-            vcc_applied_at_s=self._powered_at_s,
+            vcc_applied_at_s=self.conditioner.powered_at_s,
         )
+        if not result.ok:
+            self._check_bench(result.stopped_by)
         steps = [asdict(step) for step in result.steps]
         self.record(BringUp(self.timestamp(), self.bench_time_s(), result.ok, result.stopped_by, steps))
         acquisition = self.record_acquisition(
@@ -354,17 +366,26 @@ class Run:
 
         :raises BenchError: when the supply or the module's presence says that the bench is at fault.
         """
+        self._check_bench(str(fault))
+        return ModuleFault(str(fault), self.timestamp())
+
+    def _check_bench(self, seen: str) -> None:
+        """Look whether a failure that was seen may be laid to the module.
+
+        :raises BenchError: when it may not: the module is not there, or its supply is not.
+        """
         if not self.bench.host_board.pins.module_present():
-            raise InstrumentError("host_board", f"the module is not inserted any more ({fault})") from fault
+            raise InstrumentError("host_board", f"the module is not inserted any more ({seen})")
+        corner = self.conditions.corner if self.conditions else None
+        expected_v = corner.vcc_v if corner else NOMINAL_VCC_V
         reading = self.conditioner.read_connector()
-        lowest_v = NOMINAL_VCC_V * 0.9
-        if reading.voltage_v < lowest_v:
+        if abs(reading.voltage_v - expected_v) > _SUPPLY_SHARE * expected_v:
             raise InstrumentError(
                 "power_supply",
-                f"the module's connector is at {reading.voltage_v:.3f} V, below {lowest_v:.2f} V ({fault})",
-                advice="Check the supply's limits and protection.",
-            ) from fault
-        return ModuleFault(str(fault), self.timestamp())
+                f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
+                f"expected {expected_v:.3f} V ({seen})",
+                advice="Check the supply's limits and protection, and whether the module draws too much.",
+            )
 
     # -- the end ------------------------------------------------------------------------------------
 
@@ -375,9 +396,16 @@ class Run:
             pins = self.bench.host_board.pins
             first = [("module", lambda: power_down(self.module, pins))]
         results = self.bench.make_safe(first)
-        return tuple(
-            SafeState(self.timestamp(), r.role, r.step.action, r.step.read_back, r.step.safe) for r in results
-        )
+        supply = [result.step.safe for result in results if result.role == "power_supply"]
+        unpowered = bool(supply) and all(supply)
+        return tuple(self._safe_state(result, unpowered=unpowered) for result in results)
+
+    def _safe_state(self, result: SafetyResult, *, unpowered: bool) -> SafeState:
+        step, read_back, safe = result.step, result.step.read_back, result.step.safe
+        if not safe and unpowered and result.role == "module":
+            # A module that does not answer is dark all the same once its supply is known to be off.
+            read_back, safe = f"{read_back}; its supply is off", True
+        return SafeState(self.timestamp(), result.role, step.action, read_back, safe)
 
     def finish(self, ended: str) -> Verdict:
         """Make the bench safe, write the last records and close everything. Never raises on a fault of the

@@ -7,13 +7,14 @@ only, so that a damaged or forged folder is refused in one line instead of break
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import types
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
-from harness.records import UnknownRecord
+from harness.records import RunStarted, UnknownRecord
 from harness.runfolder import JOURNAL, MANIFEST, RunFolder
 
 _LARGEST_INTEGER = 2**53
@@ -35,6 +36,10 @@ def check_run(run: RunFolder) -> None:
         raise ReportError(f"{run.path}: is not a run folder: {MANIFEST} is missing")
     manifest = run.manifest
     _check(manifest, str(run.path / MANIFEST))
+    for started in run.of_type(RunStarted):
+        digest = hashlib.sha256((run.path / MANIFEST).read_bytes()).hexdigest()
+        if started.manifest_sha256 not in {"", digest}:
+            raise ReportError(f"{run.path / MANIFEST}: is not what this run began with: edited or exchanged")
     for position, record in enumerate(run.journal.records, start=1):
         if not isinstance(record, UnknownRecord):
             _check(record, f"{run.path / JOURNAL}: line {position}")

@@ -141,7 +141,7 @@ def worst_cell(cells: Iterable[Cell]) -> Cell | None:
 
 def _badness(cell: Cell) -> tuple[int, float, float]:
     margin = cell.measurement.margin
-    return (cell.style.rank, nearness(cell.measurement), float("inf") if margin is None else margin)
+    return (cell.style.rank, float("inf") if margin is None else margin, nearness(cell.measurement))
 
 
 def grids(measurements: Sequence[Measurement], limits: Sequence[LimitEntry]) -> tuple[ParameterGrid, ...]:

@@ -80,7 +80,7 @@ def _content(run: RunFolder) -> dict[str, Any]:
         "corners_reached": run.of_type(CornerReached),
         "waivers": _waivers(run.measurements),
         "repeats": _repeats(parameter_grids),
-        "unproven": sum(not instrument.proven_on_hardware for instrument in manifest.instruments),
+        "unproven": len({entry.driver for entry in manifest.instruments if not entry.proven_on_hardware}),
         "budgets": sections.budgets(run.of_type(Acquisition), run.measurements, manifest.limits),
         "grades": GRADES,
         "uncertain_limits": sections.uncertain_limits(manifest.limits, run.measurements),

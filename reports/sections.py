@@ -81,8 +81,9 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The uncertainty budget of one kind of acquisition. ``combined``: root of the sum of squares, empty when
-    the contributions are not of one unit. ``reported``: parameter and expanded uncertainty as rows state."""
+    """The uncertainty budget of one kind of acquisition. ``combined``: root of the sum of squares of one
+    lane's contributions, of the lane with the largest; empty when they are not of one unit. ``reported``:
+    parameter and expanded uncertainty as rows state."""
 
     acquisition: str
     contributions: tuple[Contribution, ...]
@@ -174,20 +175,13 @@ def _budget(
     values: dict[tuple[str, str, str], list[float]] = {}
     for acquisition in group:
         for entry in acquisition.budget:
-            standard = next(
-                (
-                    u
-                    for key in ("standard_uncertainty", "standard", "u")
-                    if (u := _number(entry.get(key))) is not None
-                ),
-                None,
-            )
+            standard = _standard(entry)
             key = (plain(entry.get("name")), plain(entry.get("unit")), plain(entry.get("source")))
             values.setdefault(key, []).extend([] if standard is None else [standard])
     contributions = tuple(
         Contribution(what, _range(found, ""), unit, source) for (what, unit, source), found in values.items()
     )
-    combined, unit = _combined(values)
+    combined, unit = _combined(group)
     return Budget(name, contributions, combined, unit, _reported(group, measurements, limits))
 
 
@@ -198,11 +192,28 @@ def _range(values: Sequence[float], unit: str) -> str:
     return with_unit(low if low == high else f"{low} to {high}", unit)
 
 
-def _combined(values: Mapping[tuple[str, str, str], Sequence[float]]) -> tuple[str, str]:
-    units = {unit for _, unit, _ in values}
-    if len(units) != 1 or not all(values.values()):
+def _standard(entry: Mapping[str, Any]) -> float | None:
+    stated = (_number(entry.get(key)) for key in ("standard_uncertainty", "standard", "u"))
+    return next((value for value in stated if value is not None), None)
+
+
+def _combined(group: Sequence[Acquisition]) -> tuple[str, str]:
+    """Contributions of one lane in one acquisition belong together; those of different lanes do not."""
+    squares: list[float] = []
+    units: set[str] = set()
+    for acquisition in group:
+        by_lane: dict[str, float] = {}
+        for entry in acquisition.budget:
+            standard = _standard(entry)
+            if standard is None:
+                return "", ""
+            units.add(plain(entry.get("unit")))
+            lane = plain(entry.get("lane"))
+            by_lane[lane] = by_lane.get(lane, 0.0) + standard**2
+        squares += by_lane.values()
+    if len(units) != 1:
         return "", ""
-    return f"{math.sqrt(sum(max(found) ** 2 for found in values.values())):#.2g}", units.pop()
+    return f"{math.sqrt(max(squares)):#.2g}", units.pop()
 
 
 def _reported(
@@ -244,8 +255,9 @@ def uncertain_limits(
     return tuple(entry for entry in limits if entry.parameter in used and entry.grade != "A")
 
 
-def calibration_words(calibration: Mapping[str, str]) -> str:
-    """An instrument's calibration in one line, or that none is stated."""
+def calibration_words(calibration: Mapping[str, str], at: str = "") -> str:
+    """An instrument's calibration in one line, or that none is stated; says when it was overdue ``at`` a date
+    and time (both ISO 8601)."""
     if not calibration:
         return "none stated"
     labels = {"certificate": "certificate", "date": "of", "due": "due"}
@@ -253,6 +265,9 @@ def calibration_words(calibration: Mapping[str, str]) -> str:
     known += [
         f"{key.replace('_', ' ')} {text}" for key, text in calibration.items() if key not in labels and text
     ]
+    due = plain(calibration.get("due"))
+    if due and at and due < at[: len("2026-01-01")]:
+        known.append("OVERDUE when this run was made")
     return ", ".join(known) or "none stated"
 
 

@@ -26,6 +26,7 @@ _INVALID_BENCH = (
     "The bench, not the module, kept this run from a verdict. Nothing in this report is proof of a failure "
     "of the module. Repair the bench and run the plan again."
 )
+_FAILED_CHECK = "At least one required check failed; what stands behind it was not measured."
 _INVALID_EMPTY = "Nothing was judged against a binding limit, so there is no verdict on the module."
 _INCOMPLETE = (
     "The run did not end: its journal has no final record. There is no verdict. "
@@ -84,9 +85,11 @@ def headline(run: RunFolder) -> Headline:
             )
         bench = bool(invalid) or any(m.verdict == Verdict.INVALID for m in measurements)
         return Headline(style, _INVALID_BENCH if bench else _INVALID_EMPTY, tuple(notes))
-    return Headline(
-        style, _SENTENCES.get(Verdict(end.verdict), "") if style.letter != "?" else "", tuple(notes)
-    )
+    sentence = _SENTENCES.get(Verdict(end.verdict), "") if style.letter != "?" else ""
+    failed = [m for m in measurements if m.verdict == Verdict.FAIL]
+    if end.verdict == Verdict.FAIL and failed and all(m.kind != "number" for m in failed):
+        sentence = _FAILED_CHECK
+    return Headline(style, sentence, tuple(notes))
 
 
 def _worse_row(style: VerdictStyle, measurements: Sequence[Measurement]) -> VerdictStyle | None:

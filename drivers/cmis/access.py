@@ -3,12 +3,15 @@
 The module answers to one address with 256 bytes: lower memory and the selected page. It may refuse to
 acknowledge (hold off) for a limited time after most accesses; that is waited for here, and only when the
 limit has passed is the module said not to respond.
+
+A module that restarts (reset, brown-out, exchange) has page 00h selected again and tells nobody. So every
+access to upper memory reads BankSelect and PageSelect as well, a read in the same bus transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from drivers.clock import Clock
@@ -19,18 +22,22 @@ from drivers.i2c import I2cBus, I2cNackError
 MODULE_ADDRESS = 0x50
 BANK_SELECT = 126
 PAGE_SELECT = 127
+SOFTWARE_RESET = (26, 0x08)
+"""Byte and bit of SoftwareReset in lower memory (section 8.2)."""
+SHORTEST_TRANSACTION = 8
+"""Bytes that every module takes and gives in one transaction (section 5.2)."""
 
 WRITE_HOLD_OFF_S = 0.010
 """tWRITE and tBPC: longest hold-off after a volatile write or a page change (Table 10-2)."""
 NV_WRITE_HOLD_OFF_S = 0.080
 """tWRITENV: longest hold-off after a write to non-volatile memory (Table 10-2)."""
-RESET_HOLD_OFF_S = 2.0
-"""tMgmtInit: longest time from power-on or reset to a usable management interface (Table 10-1)."""
 NV_PAGES = frozenset({0x03})
 """Pages whose registers are non-volatile: the user EEPROM."""
 
 _CLOCK_STEP_S = 1e-6
 """Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
+
+_SELECTS = 2  # how often a page is selected before it is said not to be there: a restart may spoil one
 
 _Result = TypeVar("_Result")
 
@@ -38,8 +45,9 @@ _Result = TypeVar("_Result")
 class I2cMemory:
     """:class:`drivers.interfaces.MemoryPort` over a bus.
 
-    ``max_read`` and ``max_write``: bytes of one transaction. 8 is what every module must take; 128 is
-    for modules that advertise it (01h:251 for reads [uncertain which bits]).
+    ``max_read`` and ``max_write``: bytes of one transaction, even and at least 8, so that no two-byte
+    value is read in halves of different age. 8 is what every module must take; 128 is for modules that
+    advertise it (01h:251 for reads [uncertain which bits]).
     """
 
     def __init__(
@@ -52,9 +60,10 @@ class I2cMemory:
         max_write: int = 8,
         hold_off_s: float = WRITE_HOLD_OFF_S,
     ) -> None:
-        if not (1 <= max_read <= HALF and 1 <= max_write <= HALF):
+        if not all(SHORTEST_TRANSACTION <= size <= HALF and size % 2 == 0 for size in (max_read, max_write)):
             raise ValueError(
-                f"transactions have 1..{HALF} bytes, not {max_read} read and {max_write} written"
+                f"transactions have an even number of {SHORTEST_TRANSACTION}..{HALF} bytes, "
+                f"not {max_read} read and {max_write} written"
             )
         self._bus = bus
         self._clock = clock
@@ -74,12 +83,19 @@ class I2cMemory:
         :raises drivers.errors.ConnectionFailedError: when the bus itself fails.
         """
         check_span(byte, length)
+        _check_page(bank, page)
+
+        def where() -> str:
+            return f"reading {_where(bank, page, byte, length)}"
+
         with self._bus.transaction():
-            self._select_for(bank, page, byte)
-            parts = []
+            parts: list[bytes] = []
             for start in range(byte, byte + length, self._max_read):
-                count = min(self._max_read, byte + length - start)
-                parts.append(self._read_now(start, count, lambda: _where(bank, page, byte, length)))
+                wanted = (bytes([start]), min(self._max_read, byte + length - start))
+                if byte < HALF:
+                    parts += self._read_now((wanted,), where)
+                else:
+                    parts += self._read_on_page(bank, page, (wanted,), where)
             return b"".join(parts)
 
     def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
@@ -88,62 +104,59 @@ class I2cMemory:
         More than ``max_write`` bytes go in several transactions, one after the other.
         """
         check_span(byte, len(data))
+        _check_page(bank, page)
+
+        def where() -> str:
+            return f"writing {_where(bank, page, byte, len(data))}"
+
         with self._bus.transaction():
-            self._select_for(bank, page, byte)
-            if byte <= PAGE_SELECT < byte + len(data) or byte <= BANK_SELECT < byte + len(data):
+            if _spoils_selection(byte, data):
                 self.forget_page()
             for start in range(0, len(data), self._max_write):
                 part = data[start : start + self._max_write]
-                self._write_now(byte + start, part, lambda: _where(bank, page, byte, len(data)))
+                if byte >= HALF:
+                    self._read_on_page(bank, page, (), where)
+                self._write_now(byte + start, part, where)
                 self._after_nv_write = byte >= HALF and page in NV_PAGES
+
+    def transaction(self) -> AbstractContextManager[bool]:
+        """Hold the bus for a read and the write that depends on it."""
+        return self._bus.transaction()
 
     def forget_page(self) -> None:
         """Select the page anew at the next access: the module was reset or exchanged."""
-        self._selected = None
+        with self._bus.transaction():
+            self._selected = None
 
-    @contextmanager
-    def hold_off(self, limit_s: float) -> Iterator[None]:
-        """Within this context the module may refuse to acknowledge for ``limit_s`` seconds."""
-        before_s = self._hold_off_s
-        self._hold_off_s = limit_s
-        try:
-            yield
-        finally:
-            self._hold_off_s = before_s
-
-    def _select_for(self, bank: int, page: int, byte: int) -> None:
-        if not (0 <= bank <= 0xFF and 0 <= page <= 0xFF):
-            raise ValueError(f"bank {bank}, page {page}: both must be 0..255")
-        if byte < HALF:
-            return
+    def _read_on_page(
+        self, bank: int, page: int, parts: tuple[tuple[bytes, int], ...], where: Callable[[], str]
+    ) -> list[bytes]:
+        """Read ``parts`` of upper memory together with what says which page they are from."""
         wanted = page_key(bank, page)
-        if self._selected == wanted:
-            return
-        self._selected = None
+        selects = 0
+        while True:
+            if self._selected != wanted:
+                self._selected = None
+                self._write_now(BANK_SELECT, bytes(wanted), lambda: f"selecting page {page:02X}h bank {bank}")
+                selects += 1
+            (found_bank, found_page), *answers = self._read_now(((bytes([BANK_SELECT]), 2), *parts), where)
+            # A module without this page falls back to page 00h and says so in no other way.
+            if found_page == page and (page < FIRST_BANKED_PAGE or found_bank == bank):
+                self._selected = wanted
+                return answers
+            self._selected = None
+            if selects >= _SELECTS:
+                raise PageUnavailableError(
+                    bank,
+                    page,
+                    f"after it was selected the module has page {found_page:02X}h bank {found_bank} selected",
+                )
 
-        def where() -> str:
-            return f"selecting page {page:02X}h bank {bank}"
+    def _read_now(self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]) -> list[bytes]:
+        return list(self._persist(lambda: self._bus.write_read_several(self._address, parts), doing))
 
-        self._write_now(BANK_SELECT, bytes(wanted), where)
-        # A module without this page falls back to page 00h and says so in no other way.
-        found_bank, found_page = self._read_now(BANK_SELECT, 2, where)
-        if found_page != page or (page >= FIRST_BANKED_PAGE and found_bank != bank):
-            raise PageUnavailableError(
-                bank,
-                page,
-                f"after it was selected the module has page {found_page:02X}h bank {found_bank} selected",
-            )
-        self._selected = wanted
-
-    def _read_now(self, byte: int, length: int, where: Callable[[], str]) -> bytes:
-        return self._persist(
-            lambda: self._bus.write_read(self._address, bytes([byte]), length), lambda: f"reading {where()}"
-        )
-
-    def _write_now(self, byte: int, data: bytes, where: Callable[[], str]) -> None:
-        self._persist(
-            lambda: self._bus.write(self._address, bytes([byte]) + data), lambda: f"writing {where()}"
-        )
+    def _write_now(self, byte: int, data: bytes, doing: Callable[[], str]) -> None:
+        self._persist(lambda: self._bus.write(self._address, bytes([byte]) + data), doing)
 
     def _persist(self, transfer: Callable[[], _Result], doing: Callable[[], str]) -> _Result:
         limit_s = max(self._hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0)
@@ -165,6 +178,19 @@ class I2cMemory:
             else:
                 self._after_nv_write = False
                 return result
+
+
+def _check_page(bank: int, page: int) -> None:
+    if not (0 <= bank <= 0xFF and 0 <= page <= 0xFF):
+        raise ValueError(f"bank {bank}, page {page}: both must be 0..255")
+
+
+def _spoils_selection(byte: int, data: bytes) -> bool:
+    """Whether this write makes the module select another page: by its page registers or by a reset."""
+    end = byte + len(data)
+    reset_byte, reset_bit = SOFTWARE_RESET
+    resets = byte <= reset_byte < end and bool(data[reset_byte - byte] & reset_bit)
+    return resets or byte <= BANK_SELECT < end or byte <= PAGE_SELECT < end
 
 
 def _where(bank: int, page: int, byte: int, length: int) -> str:

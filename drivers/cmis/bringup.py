@@ -30,17 +30,24 @@ WRITE_HOLD_OFF_S = 0.010
 CONFIG_STATUS_S = 1.0
 """Allowed from ApplyDPInit to a result. CMIS gives no limit of its own [uncertain]; the advertised
 MaxDurationDPInit is used where it is longer."""
+EVIDENCE_S = 0.05
+"""How long a sign of ApplyDPInit is looked for: five times what a module may hold off before it acts."""
 
 _CLOCK_STEP_S = 1e-6
 """Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
 
 _ALL_LANES = tuple(range(1, LANES + 1))
+_BEYOND_LOW_POWER = (ModuleState.ModulePwrUp, ModuleState.ModuleReady, ModuleState.ModulePwrDn)
 
 
 @dataclass(frozen=True, slots=True)
 class BringUpStep:
     """One step. ``register`` is ``page:byte name``; ``lanes`` are host lanes: those concerned, or in a
-    failed step those at fault. ``allowed_s`` is None where no time limit applies."""
+    failed step those at fault. ``allowed_s`` is None where no time limit applies.
+
+    ``measured``: False where the step passed but proves nothing about the module: what was expected was there
+    already at a look later than the limit, so that ``elapsed_s`` does not say when it came, or nothing showed
+    that the module did it. Such a step is no proof of a module that is in time."""
 
     name: str
     passed: bool
@@ -51,6 +58,7 @@ class BringUpStep:
     expected: str
     found: str
     explanation: str
+    measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ class _Seen:
     lanes: tuple[int, ...] = ()
     explanation: str = ""
     hopeless: bool = False
+    measured: bool = True
 
 
 @dataclass(slots=True)
@@ -99,6 +108,7 @@ class _Sequence:
     """The steps taken so far."""
 
     module: CmisModule
+    pins: ModulePins
     clock: Clock
     steps: list[BringUpStep] = field(default_factory=list)
     application: Application | None = None
@@ -118,8 +128,11 @@ class _Sequence:
     ) -> bool:
         """Look until it is reached, hopeless or too late; once only where no time is allowed.
 
-        What is found at the first look counts as in time, however late that look is: nobody saw it
-        come later.
+        What is reached at a look that ends after the limit passes, since nobody saw it missing any later,
+        but not as measured.
+
+        :raises BenchError: instead of recording a failure, when the module is gone or its pins cannot be
+            read: what failed then is the bench.
         """
         start_s = self.clock.now_s() if since_s is None else since_s
         interval_s = poll_interval_s(allowed_s or 0.0)
@@ -132,7 +145,15 @@ class _Sequence:
             if seen.reached or seen.hopeless or allowed_s is None or elapsed_s >= allowed_s - _CLOCK_STEP_S:
                 break
             self.clock.sleep(min(interval_s, allowed_s - elapsed_s))
+        if not seen.reached:
+            require_module(self.pins)
         in_words = seen.explanation or explanation
+        late = allowed_s is not None and elapsed_s > allowed_s + _CLOCK_STEP_S
+        if seen.reached and late:
+            in_words = (
+                f"Not shown to be in time: the look that found it was {elapsed_s:.3f} s after the beginning, "
+                f"{allowed_s:g} s are allowed. {in_words}"
+            ).strip()
         if not seen.reached and not seen.hopeless and allowed_s is not None:
             in_words = f"Not reached after {elapsed_s:.3f} s, {allowed_s:g} s are allowed. {in_words}".strip()
         self.steps.append(
@@ -146,6 +167,7 @@ class _Sequence:
                 expected=expected,
                 found=seen.found,
                 explanation=in_words,
+                measured=not seen.reached or (seen.measured and not late),
             )
         )
         return seen.reached
@@ -173,6 +195,18 @@ class _Sequence:
         return BringUpResult(tuple(self.steps), self.application, self.host_lanes)
 
 
+def require_module(pins: ModulePins) -> None:
+    """Check that a module is inserted, before anything is laid to it.
+
+    :raises ConnectionFailedError: when ModPrsL says that there is none.
+    :raises BenchError: when the pins cannot be read.
+    """
+    if not pins.module_present():
+        raise ConnectionFailedError(
+            "host_board", "ModPrsL says that no module is inserted", advice="Insert the module fully."
+        )
+
+
 def poll_interval_s(allowed_s: float) -> float:
     """How often a step with this time limit looks at the module: so late may an event be noticed."""
     return min(0.050, max(0.001, allowed_s / 50))
@@ -189,17 +223,19 @@ def bring_up(
     """Bring a module to DPActivated with one application on all host lanes it can have there.
 
     ``media_interface``: name in SFF-8024. ``vcc_applied_at_s``: when, on ``clock``, its supply was turned
-    on; without it the module is reset, so that tMgmtInit has an origin. Its transmitters are on afterwards.
+    on; without it the module is reset, so that tMgmtInit has an origin. A module that was held in reset is
+    released here, and tMgmtInit runs from then. To see the module's times, call this at once after power-on:
+    steps found done too late to tell are not ``measured``. Its transmitters are on afterwards.
 
     :raises BenchError: when the bench is at fault, an empty cage included. What the module does wrong is
         in the result.
     """
-    sequence = _Sequence(module, clock)
+    sequence = _Sequence(module, pins, clock)
     stages: tuple[Callable[[], bool], ...] = (
-        lambda: _wait_for_management(sequence, pins, vcc_applied_at_s),
+        lambda: _wait_for_management(sequence, vcc_applied_at_s),
         lambda: _hold_data_paths(sequence),
         lambda: _select_application(sequence, media_interface),
-        lambda: _power_up(sequence, pins),
+        lambda: _power_up(sequence),
         lambda: _apply(sequence),
         lambda: _activate(sequence),
     )
@@ -267,19 +303,18 @@ def power_down(
     return tuple(steps)
 
 
-def _wait_for_management(sequence: _Sequence, pins: ModulePins, vcc_applied_at_s: float | None) -> bool:
-    module, clock = sequence.module, sequence.clock
-    if not pins.module_present():
-        raise ConnectionFailedError(
-            "host_board", "ModPrsL says that no module is inserted", advice="Insert the module fully."
-        )
+def _wait_for_management(sequence: _Sequence, vcc_applied_at_s: float | None) -> bool:
+    module, clock, pins = sequence.module, sequence.clock, sequence.pins
+    require_module(pins)
     pins.set_selected(asserted=True)
     pins.set_low_power(asserted=True)
+    held_s = clock.now_s()
     if vcc_applied_at_s is None:
         pins.set_reset(asserted=True)
         clock.sleep(RESET_PULSE_S)
+    was_in_reset = pins.reset_asserted()
     pins.set_reset(asserted=False)
-    since_s = clock.now_s() if vcc_applied_at_s is None else vcc_applied_at_s
+    since_s = clock.now_s() if was_in_reset or vcc_applied_at_s is None else vcc_applied_at_s
     module.forget_page()
 
     def answers() -> _Seen:
@@ -310,6 +345,8 @@ def _wait_for_management(sequence: _Sequence, pins: ModulePins, vcc_applied_at_s
             explanation="A flat-memory module has no data paths that could be brought up.",
         )
         return False
+    if module.module_state() in _BEYOND_LOW_POWER:
+        return _back_to_low_power(sequence, held_s)
     return sequence.run(
         "low_power",
         _where("ModuleState"),
@@ -318,6 +355,31 @@ def _wait_for_management(sequence: _Sequence, pins: ModulePins, vcc_applied_at_s
         allowed_s=MGMT_INIT_S,
         since_s=since_s,
         explanation="With LPMode asserted the module must wait in ModuleLowPwr.",
+    )
+
+
+def _back_to_low_power(sequence: _Sequence, held_s: float) -> bool:
+    """A module that was up already goes down first: in its own time and not in tMgmtInit.
+
+    ``held_s``: when LPMode was asserted.
+    """
+    module = sequence.module
+    allowed_s = _allowed(module, "MaxDurationDPTxTurnOff", "MaxDurationDPDeinit", "MaxDurationModulePwrDn")
+    if not information.get_int(module.registers, "LowPwrAllowRequestHW"):
+        held_s = sequence.clock.now_s()
+        module.set_low_power(True)  # an earlier host took LPMode's effect away
+    return sequence.run(
+        "back_to_low_power",
+        _where("ModuleState"),
+        ModuleState.ModuleLowPwr.name,
+        lambda: _module_state_seen(module, module.module_state(), ModuleState.ModuleLowPwr),
+        allowed_s=allowed_s,
+        since_s=held_s,
+        explanation=(
+            "The module was up before it was to wait in low power. The limit is the sum of "
+            f"{_where('MaxDurationDPTxTurnOff')}, {_where('MaxDurationDPDeinit')} and "
+            f"{_where('MaxDurationModulePwrDn')}."
+        ),
     )
 
 
@@ -398,8 +460,8 @@ def _starts(application: Application) -> tuple[int, ...]:
     return tuple(starts)
 
 
-def _power_up(sequence: _Sequence, pins: ModulePins) -> bool:
-    module = sequence.module
+def _power_up(sequence: _Sequence) -> bool:
+    module, pins = sequence.module, sequence.pins
     allowed_s = _allowed(module, "MaxDurationModulePwrUp")
     pins.set_low_power(asserted=False)
     module.set_low_power(False)
@@ -424,15 +486,50 @@ def _power_up(sequence: _Sequence, pins: ModulePins) -> bool:
     )
 
 
+class _ApplyEvidence:
+    """Signs that ApplyDPInit was taken up. A module ignores it without a word on lanes that are on their way
+    somewhere, and ConfigSuccess may be left over from an earlier command."""
+
+    def __init__(self, module: CmisModule, lanes: tuple[int, ...]) -> None:
+        self._module = module
+        self._unmoved = lanes
+        self.status_before = module.config_status()
+        self._settings_before = self._settings()
+
+    def lanes_without(self, status: tuple[ConfigStatus, ...]) -> tuple[int, ...]:
+        """Lanes that have shown nothing so far: no ConfigInProgress, and no change of status, active settings
+        or DPInitPending."""
+        if self._unmoved:
+            settings = self._settings()
+            self._unmoved = tuple(
+                lane
+                for lane in self._unmoved
+                if status[lane - 1] != ConfigStatus.ConfigInProgress
+                and status[lane - 1] == self.status_before[lane - 1]
+                and settings[lane - 1] == self._settings_before[lane - 1]
+            )
+        return self._unmoved
+
+    def _settings(self) -> tuple[tuple[int, bool], ...]:
+        """Active configuration and DPInitPending of each lane."""
+        registers = self._module.registers
+        active = information.get_codes(registers, "ACS_DPConfig")
+        pending = information.lanes_set(registers, "DPInitPending")
+        return tuple((code, lane in pending) for lane, code in enumerate(active, start=1))
+
+
 def _apply(sequence: _Sequence) -> bool:
     module, lanes = sequence.module, sequence.host_lanes
     allowed_s = max(CONFIG_STATUS_S, _allowed(module, "MaxDurationDPInit"))
     staged = information.get_codes(module.registers, "SCS0_DPConfig")
-    before = module.config_status()
+    evidence = _ApplyEvidence(module, lanes)
+    before = evidence.status_before
+    start_s = sequence.clock.now_s()
     module.set("ApplyDPInit", lane_bits(lanes))
 
     def answered() -> _Seen:
         status = module.config_status()
+        unmoved = evidence.lanes_without(status)
         waiting = tuple(lane for lane in lanes if status[lane - 1] is ConfigStatus.ConfigInProgress)
         refused = tuple(
             lane
@@ -455,6 +552,15 @@ def _apply(sequence: _Sequence) -> bool:
         if waiting:
             found = _by_lane(dict.fromkeys(waiting, ConfigStatus.ConfigInProgress.name))
             return _Seen(False, found, waiting, "The command has not ended.")
+        if unmoved and sequence.clock.now_s() - start_s < EVIDENCE_S:
+            return _Seen(False, ConfigStatus.ConfigSuccess.name, unmoved)
+        if unmoved:
+            text = (
+                "Not shown: nothing changed after ApplyDPInit was written on host lanes "
+                f"{_lanes_text(unmoved)}. {_where('ConfigStatus')} and {_where('ACS_DPConfig')} stayed as "
+                f"they were, and neither ConfigInProgress nor {_where('DPInitPending')} was seen."
+            )
+            return _Seen(True, ConfigStatus.ConfigSuccess.name, explanation=text, measured=False)
         return _Seen(True, ConfigStatus.ConfigSuccess.name)
 
     def in_force() -> _Seen:
@@ -476,6 +582,7 @@ def _apply(sequence: _Sequence) -> bool:
         f"{ConfigStatus.ConfigSuccess.name} on host lanes {_lanes_text(lanes)}",
         answered,
         allowed_s=allowed_s,
+        since_s=start_s,
         lanes=lanes,
         explanation="ApplyDPInit was written; one result is due for all lanes of a data path.",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +21,7 @@ __all__ = [
     "Application",
     "CmisModule",
     "Flags",
+    "HoldsTheBus",
     "LaneMonitor",
     "ModuleIdentity",
     "PortImage",
@@ -45,6 +47,14 @@ class RemembersPage(Protocol):
 
     def forget_page(self) -> None:
         """Select the page anew at the next access to upper memory."""
+
+
+@runtime_checkable
+class HoldsTheBus(Protocol):
+    """A memory that can keep others away between a read and the write that depends on it."""
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Hold the bus within this context."""
 
 
 class PortImage:
@@ -77,7 +87,8 @@ class CmisModule:
 
         :raises ValueError: when the register cannot hold the value.
         """
-        encode(FIELDS[name], value, self.registers, bank)
+        with self._undisturbed():
+            encode(FIELDS[name], value, self.registers, bank)
 
     def set_and_verify(self, name: str, value: Value | Sequence[Scalar], bank: int = 0) -> None:
         """Write a field and read it back.
@@ -88,6 +99,7 @@ class CmisModule:
         found = self.get(name, bank)
         if found != (tuple(value) if isinstance(value, list) else value):
             field = FIELDS[name]
+            self.forget_page()  # whatever stood in the way may have changed the page too
             raise WriteNotTakenError(
                 f"{name} ({field.where}) reads back {found!r} after {value!r} was written to it"
             )
@@ -183,6 +195,9 @@ class CmisModule:
         """To be called when the module was reset, exchanged or lost its supply."""
         if isinstance(self.memory, RemembersPage):
             self.memory.forget_page()
+
+    def _undisturbed(self) -> AbstractContextManager[object]:
+        return self.memory.transaction() if isinstance(self.memory, HoldsTheBus) else nullcontext()
 
 
 def lane_bits(lanes: Collection[int]) -> tuple[bool, ...]:

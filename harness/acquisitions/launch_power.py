@@ -26,6 +26,9 @@ from harness.wiring import OpticalPath, WiringError
 
 METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6
 AVERAGING_S = 0.1
+# Below this a lane is not in operation: 7 dB under the lowest average launch power permitted.
+_LOWEST_MONITORED_DBM = -10.0
+_MONITOR_STEP_W = 0.1e-6  # page 11h, bytes 154-169
 READINGS = 4
 # OIF-CMIS-05.4, Table 10-5: Tx disable acts within 100 ms, enable within 400 ms.
 TX_DISABLE_S = 0.1
@@ -135,16 +138,20 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
             detector="power_meter",
             conditions={"at_meter_floor": True} if level.at_floor else {},
         )
-        monitor_dbm = monitors[lane].tx_power_dbm
-        if monitor_dbm is None:
+        monitor_w = monitors[lane].tx_power_w
+        if monitor_w is None:
             error: Measured | NotOffered = NotOffered(
                 "the module has no Tx power monitor (page 01h byte 160, bit 1)"
             )
-        elif level.at_floor:
-            error = NotOffered("no light reaches the power meter that the monitor could be compared with")
+        elif level.at_tp2_dbm < _LOWEST_MONITORED_DBM:
+            error = NotOffered(
+                f"the lane launches {level.at_tp2_dbm:.1f} dBm; a monitor's accuracy is specified for a "
+                f"lane in operation, taken here as {_LOWEST_MONITORED_DBM:g} dBm or more"
+            )
         else:
             error = common(
-                value=monitor_dbm - level.at_tp2_dbm,
+                # A register that reads 0 means less than half its step: bounded, not minus infinity.
+                value=dbm_from_w(max(monitor_w, _MONITOR_STEP_W / 2.0)) - level.at_tp2_dbm,
                 unit="dB",
                 plane="TP2",
                 detector="module monitor against power_meter",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
 import time
 from collections.abc import Sequence
@@ -61,12 +62,25 @@ def check_bench(name: str, pmd_name: str) -> int:
             columns(("role", "driver", "address", "identity", "firmware", "error queue", "round trip"), rows)
         )
         print(f"\n{_paths_table(bench, spec, lanes, complaints)}")
+        for role, due in overdue(spec, datetime.datetime.now(datetime.UTC).date()):
+            complaints[f"calibration of {role}"] = (
+                f"was due on {due}; calibrate it, or correct the bench file"
+            )
     finally:
         bench.close()
     for role, complaint in complaints.items():
         print(f"\nPROBLEM {role}: {complaint}")
     print(f"\n{'NOT in order: ' + ', '.join(complaints) if complaints else 'in order'}")
     return 2 if complaints else 0
+
+
+def overdue(spec: BenchSpec, today: datetime.date) -> list[tuple[str, str]]:
+    """Roles whose calibration was due before ``today``, with the date."""
+    return [
+        (role, part.calibration.due)
+        for role, part in spec.instruments.items()
+        if part.calibration is not None and part.calibration.due < today.isoformat()
+    ]
 
 
 def _instrument_row(bench: Bench, spec: BenchSpec, role: str, complaints: dict[str, str]) -> tuple[str, ...]:
@@ -115,6 +129,12 @@ def _paths_table(bench: Bench, spec: BenchSpec, lanes: Sequence[int], complaints
         if meter is not None:
             low_dbm, high_dbm = bench.power_meter.range_dbm
             reach = f"{low_dbm + path.loss_db:.1f} .. {high_dbm + path.loss_db:.1f} dBm"
+            ports = bench.power_meter.channels
+            if path.end.number not in ports:
+                reach = "none: no such port"
+                complaints[f"path of lane {lane}"] = (
+                    f"ends at {path.end}, but this meter has ports {ports[0]} to {ports[-1]}"
+                )
         rows.append(
             (
                 f"Tx{lane}",

@@ -75,6 +75,7 @@ class SimulatedBackend:
         self._library = SimulatedVisaLibrary.create(self.world)
         self._manager = pyvisa.ResourceManager(self._library)
         self.peers: dict[str, ScpiPeer] = {}
+        self.boards: dict[str, SimulatedHostBoard] = {}
         self._buses: dict[str, SimulatedI2cBus] = {}
         for part in spec.instruments.values():
             if not part.shared_with:
@@ -94,7 +95,7 @@ class SimulatedBackend:
     def _place_board(self, address: str, options: Mapping[str, Any], role: str) -> None:
         board = HostBoardOptions.parse(options, name=role)
         bus = self._buses.setdefault(address, SimulatedI2cBus(self.world))
-        SimulatedHostBoard(
+        self.boards[role] = SimulatedHostBoard(
             self.world, bus, self.module, board.pin_bits, expander_address=board.expander_address
         )
 

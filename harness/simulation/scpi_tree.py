@@ -3,9 +3,10 @@
 A peer declares its commands as they stand in a programming guide
 (``SENSe#[:CHANnel#]:POWer:WAVelength[:ALL]``) with a handler each. What happens around them follows
 IEEE 488.2 and SCPI-99: short and long forms exactly, optional nodes, numeric suffixes, the header path
-carried across ``;`` within one message, an error queue that overflows with -350, -410 when a new message
-interrupts an unread reply, -420 when a reply is read that was never asked for. Messages are executed one
-after the other in the world's time, and a handler may take time (:class:`After`).
+carried across ``;`` within one message, an error queue that overflows with -350. On transports that mark the
+end of a message: -410 when a new message interrupts an unread reply, -420 when a reply is read that was never
+asked for; on a raw socket or a serial line replies leave as they are made, and queue up unread. Messages are
+executed one after the other in the world's time, and a handler may take time (:class:`After`).
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ _ERROR_TEXTS: Mapping[int, str] = {
     -138: "Suffix not allowed",
     -151: "Invalid string data",
     -200: "Execution error",
+    -213: "Init ignored",
     -221: "Settings conflict",
     -222: "Data out of range",
     -224: "Illegal parameter value",
     -230: "Data corrupt or stale",
+    -231: "Data questionable",
     -350: "Queue overflow",
     -363: "Input buffer overrun",
     -410: "Query INTERRUPTED",
@@ -262,7 +265,11 @@ class Client:
         self._output += data
 
     def interrupted(self) -> bool:
-        """Whether a reply was unread when a new message is taken up; discards it."""
+        """Whether a reply was unread when a new message is taken up; discards it. On a stream it has left
+        the instrument already, and stays.
+        """
+        if not self._marks_end:
+            return False
         unread = bool(self._output)
         self._output.clear()
         return unread

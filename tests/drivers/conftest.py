@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import pyvisa.errors
 from pyvisa.constants import StatusCode
@@ -74,20 +76,33 @@ class ScriptedResource:
             self._input += answer if isinstance(answer, bytes) else f"{answer}\n".encode()
         return len(message)
 
-    def read_bytes(self, count: int, break_on_termchar: bool = False) -> bytes:
+    @property
+    def visalib(self) -> ScriptedResource:
+        return self
+
+    def ignore_warning(self, *_codes: StatusCode) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def read(self, session: int, count: int) -> tuple[bytes, StatusCode]:
+        """As a VISA library reads with the termination character enabled: what comes without one is lost in
+        a time-out.
+        """
+        assert session == self.session
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
-        if not self._input:
-            raise TIMEOUT
-        length = count
-        if break_on_termchar and b"\n" in self._input:
-            length = min(count, self._input.index(b"\n") + 1)
-        if not break_on_termchar and len(self._input) < count:
+        end = self._input.find(b"\n", 0, count) + 1
+        if not end and len(self._input) < count:
             self._input = b""
             raise TIMEOUT
+        length = end or count
         data, self._input = self._input[:length], self._input[length:]
-        return data
+        return data, StatusCode.success_termination_character_read if end else StatusCode.success_max_count_read
+
+    def expect_resynchronisation(self, identity: str, *, error_query: str | None = ":SYST:ERR?") -> None:
+        self.script += [("*IDN?", identity), ("*STB?", "0")]
+        if error_query is not None:
+            self.script.append((error_query, NO_ERROR))
 
     def leave_stale(self, data: bytes) -> None:
         self._input += data

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -11,7 +12,7 @@ from drivers.host_board import RESET_HOLD_S, I2cHostBoard
 from drivers.i2c import I2cBus, I2cNackError
 from drivers.interfaces import HostBoard, Identity
 from harness.simulation.module.board import SimulatedHostBoard
-from harness.simulation.smbus import SimulatedI2cBus
+from harness.simulation.smbus import Nack, SimulatedI2cBus
 from harness.simulation.world import VirtualClock, World
 
 PIN_BITS: Mapping[str, int] = {"reset_l": 3, "lpmode": 12, "modsel_l": 0, "modprs_l": 15, "int_l": 7}
@@ -191,6 +192,92 @@ def test_a_pin_that_does_not_follow_is_an_error_and_not_safe(rig: Rig) -> None:
     assert steps["assert lpmode"].safe
 
 
+class Failing:
+    """An expander of which some writes fail, as ``fails`` says of their bytes; and all reads if so told."""
+
+    def __init__(self, expander: SimulatedHostBoard, *, fails: Callable[[bytes], bool], reads: bool) -> None:
+        self._expander = expander
+        self._fails = fails
+        self._reads = reads
+        self.written: list[bytes] = []
+
+    def acknowledges(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> None:
+        if len(data) > 1:
+            self.written.append(data)
+            if self._fails(data):
+                raise Nack
+        self._expander.write(data)
+
+    def read(self, length: int) -> bytes:
+        if not self._reads:
+            raise Nack
+        return self._expander.read(length)
+
+
+def _failing_board(rig: Rig, expander: Failing) -> I2cHostBoard:
+    bus = SimulatedI2cBus(rig.world)
+    bus.attach(0x20, expander)
+    clock = VirtualClock(rig.world)
+    return I2cHostBoard(I2cBus(bus, clock, name="host_board"), clock, name="host_board", options=OPTIONS)
+
+
+def test_make_safe_drives_the_pins_before_anything_else_can_fail(rig: Rig) -> None:
+    expander = Failing(rig.peer, fails=lambda data: data[0] == 4, reads=True)  # no inversion can be set
+    del rig.pins.edges[:]
+    steps = _failing_board(rig, expander).make_safe()
+    assert ("reset", True) in rig.pins.edges
+    assert [step.action for step in steps] == ["assert reset_l", "assert lpmode"]
+    assert not any(step.safe for step in steps)
+    assert all("pin asserted, but: " in step.read_back for step in steps)
+
+
+def test_a_pin_that_cannot_be_driven_does_not_keep_the_next_from_it(rig: Rig) -> None:
+    rig.board.connect()
+    rig.board.pins.set_low_power(asserted=False)
+    reset_l = 1 << PIN_BITS["reset_l"]
+    fails = lambda data: data[0] == 2 and not int.from_bytes(data[1:], "little") & reset_l  # noqa: E731
+    del rig.pins.edges[:]
+    steps = {
+        step.action: step
+        for step in _failing_board(rig, Failing(rig.peer, fails=fails, reads=True)).make_safe()
+    }
+    assert rig.pins.edges == [("low_power", True)]
+    assert not steps["assert reset_l"].safe
+    assert steps["assert lpmode"].safe
+
+
+def test_make_safe_of_a_dead_board_says_so_pin_by_pin(rig: Rig) -> None:
+    steps = _failing_board(rig, Failing(rig.peer, fails=lambda data: True, reads=False)).make_safe()
+    assert [(step.action, step.safe) for step in steps] == [
+        ("assert reset_l", False),
+        ("assert lpmode", False),
+    ]
+    assert all(step.read_back.startswith("not confirmed: host_board: I2C address 0x20") for step in steps)
+
+
+def test_an_adapter_that_is_gone_is_no_exception_of_make_safe(rig: Rig) -> None:
+    class Gone:
+        def i2c_rdwr(self, *messages: object) -> None:
+            raise OSError(errno.ENODEV, "No such device")
+
+        def close(self) -> None: ...
+
+    clock = VirtualClock(rig.world)
+    board = I2cHostBoard(I2cBus(Gone(), clock, name="host_board"), clock, name="host_board", options=OPTIONS)
+    assert [step.safe for step in board.make_safe()] == [False, False]
+
+
+def test_whether_the_module_is_held_in_reset_is_read_from_the_pin(rig: Rig) -> None:
+    assert not rig.board.pins.reset_asserted()
+    rig.board.make_safe()
+    assert rig.board.pins.reset_asserted()
+    rig.board.connect()
+    assert not rig.board.pins.reset_asserted()
+
+
 def test_an_expander_that_does_not_answer_is_a_fault_of_the_bench(rig: Rig) -> None:
     clock = VirtualClock(rig.world)
     silent = I2cBus(SimulatedI2cBus(rig.world), clock, name="host_board")
@@ -217,6 +304,8 @@ def test_other_pins_of_the_expander_are_left_alone(rig: Rig) -> None:
         ({"pin_bits": 5}, "pin_bits must give"),
         ({"pin_bits": {**PIN_BITS, "int_l": 16}}, r"pin_bits\.int_l must be a whole number 0\.\.15"),
         ({"pin_bits": {**PIN_BITS, "int_l": 3}}, "two pins on one bit"),
+        ({"max_read_bytes": 1}, r"max_read_bytes must be a whole number 8\.\.128"),
+        ({"max_read_bytes": 33}, "max_read_bytes must be even"),
         ({"max_read_bytes": 129}, "max_read_bytes must be a whole number"),
         ({"speed": 5}, "unknown option 'speed'"),
     ],

@@ -60,6 +60,14 @@ def test_an_address_and_its_read_are_one_transaction_with_a_repeated_start(bus, 
     assert smbus.transfers == [[(0x50, False, b"\x80"), (0x50, True, bytes(128))]]
 
 
+def test_several_reads_are_one_transaction(bus, smbus):
+    assert bus.write_read_several(0x50, ((b"\x7e", 2), (b"\x9a", 8))) == (bytes(range(2)), bytes(range(8)))
+    assert smbus.transfers == [
+        [(0x50, False, b"\x7e"), (0x50, True, bytes(2)), (0x50, False, b"\x9a"), (0x50, True, bytes(8))]
+    ]
+    assert bus.transactions == 1
+
+
 @pytest.mark.parametrize("length", [1, 8, 33, 128])
 def test_reads_of_any_length_come_back_whole(bus, length):
     assert bus.write_read(0x50, b"\x00", length) == bytes(range(length))
@@ -74,7 +82,7 @@ def test_transactions_are_counted_whether_they_succeed_or_not(bus, smbus):
     assert bus.transactions == 3
 
 
-@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO, errno.EIO, errno.ENODEV])
+@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO, errno.EIO])
 def test_a_missing_acknowledge_is_told_apart(bus, smbus, number):
     smbus.fault = OSError(number, "whatever the adapter says")
     with pytest.raises(I2cNackError, match=r"^host_board: I2C address 0x50 does not acknowledge$") as raised:
@@ -84,7 +92,9 @@ def test_a_missing_acknowledge_is_told_apart(bus, smbus, number):
     assert raised.value.__cause__ is smbus.fault
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ETIMEDOUT, errno.EAGAIN, errno.EOPNOTSUPP])
+@pytest.mark.parametrize(
+    "number", [errno.ENODEV, errno.EACCES, errno.ETIMEDOUT, errno.EAGAIN, errno.EOPNOTSUPP]
+)
 def test_any_other_fault_is_the_buss(bus, smbus, number):
     smbus.fault = OSError(number, "Permission denied")
     with pytest.raises(

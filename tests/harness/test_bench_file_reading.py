@@ -41,7 +41,7 @@ def test_the_shipped_simulated_bench_as_its_file_says():
     meter = spec.instruments["power_meter"]
     assert (meter.driver, meter.address) == ("keysight-n7745c", "TCPIP0::192.0.2.11::inst0::INSTR")
     assert (meter.uncertainty, meter.uncertainty_unit) == (0.12, "dB")
-    assert meter.calibration == Calibration("SIM-PM-0001", "2026-06-01", "2027-06-01")
+    assert meter.calibration == Calibration("SIM-PM-0001", "2026-06-01", "2099-12-31")
     sensor = spec.instruments["case_sensor"]
     assert (sensor.shared_with, sensor.driver, sensor.uncertainty) == ("thermal", "", 0.6)
     assert spec.instruments["host_board"].options["expander_address"] == 0x20
@@ -195,7 +195,7 @@ LINES = {
         "instruments.case_sensor.shared_with: keysight-n7745c cannot be a case_sensor",
     ),
     "due before the calibration": (
-        [("due = 2027-06-01", "due = 2025-06-01")],
+        [("due = 2099-12-31", "due = 2025-06-01")],
         "instruments.power_meter.calibration.due: 2025-06-01 is before the calibration itself, 2026-06-01",
     ),
     "date as text": (
@@ -203,11 +203,11 @@ LINES = {
         "instruments.power_meter.calibration.date: expected a date such as 2026-03-31, found str",
     ),
     "date with a time": (
-        [("due = 2027-06-01", "due = 2027-06-01T00:00:00")],
+        [("due = 2099-12-31", "due = 2099-12-31T00:00:00")],
         "instruments.power_meter.calibration.due: expected a date such as 2026-03-31, without time",
     ),
     "no due date": (
-        [(", due = 2027-06-01", "")],
+        [(", due = 2099-12-31", "")],
         "instruments.power_meter.calibration.due: is missing; expected a date",
     ),
     "light into a transmitter": (

@@ -15,7 +15,8 @@ from harness.simulation.world import Event, World, ns_from_s
 __all__ = ["PowerMeterPeer"]
 
 OVERLOAD_W = 3.40282e38
-"""What an overloaded port answers with (uncertain for this family; the 816x mainframes send it)."""
+"""What an overloaded port answers with (uncertain for this family; the 816x mainframes send it); negative,
+what a port sends that has too little light for dBm."""
 
 _WAVELENGTH_M = (1250e-9, 1650e-9, 1550e-9)  # lowest, highest, preset
 _AVERAGING_S = (1e-6, 10.0, 0.1)
@@ -39,6 +40,7 @@ class _Port:
     range_dbm: float = 10.0
     continuous: bool = True
     last_w: float | None = None
+    triggered: bool = False
     zero_status: int = 0
     free_runs_left: int = 0
     free_run: Event | None = field(default=None, repr=False)
@@ -47,6 +49,8 @@ class _Port:
 class PowerMeterPeer(ScpiPeer):
     """``ports`` detectors on the fibres of ``role``.
 
+    ``questionable_in_dark``: a reading of a port in the dark leaves -231 in the error queue, and says
+    "less than I can tell" instead of a number (seen on some firmware).
     ``accuracy`` is the largest relative calibration error of a port (each draws its own within it);
     ``noise_w`` the standard deviation of a reading in the dark at 1 s of averaging, watts; ``dark_w`` the
     largest dark offset before zeroing, watts.
@@ -67,10 +71,12 @@ class PowerMeterPeer(ScpiPeer):
         accuracy: float = 0.025,
         noise_w: float = 1.5e-12,
         dark_w: float = 5e-12,
+        questionable_in_dark: bool = False,
     ) -> None:
         super().__init__(world, role=role, identity=f"Keysight Technologies,{model},{serial},V1.10 simulated")
         self._fibres = fibres
         self._noise_w = noise_w
+        self._questionable_in_dark = questionable_in_dark
         self._ports = {
             number: _Port(
                 number,
@@ -153,6 +159,8 @@ class PowerMeterPeer(ScpiPeer):
         if power_w > w_from_dbm(range_dbm + headroom_db):
             return OVERLOAD_W
         port.range_dbm = range_dbm
+        if self._questionable_in_dark and power_w == 0.0:
+            return -OVERLOAD_W
         full_scale_w = w_from_dbm(range_dbm)
         sigma_w = math.hypot(self._noise_w, full_scale_w * 1e-6) / math.sqrt(max(port.averaging_s, 1e-4))
         power_w += port.dark_w + sigma_w * noise.normal(self.role, port.number, self.world.now_ns, "power")
@@ -215,7 +223,9 @@ class PowerMeterPeer(ScpiPeer):
         return port.last_w
 
     def _in_unit(self, port: _Port, power_w: float) -> float:
-        return power_w if port.unit_is_w or power_w >= OVERLOAD_W else dbm_from_w(power_w)
+        if power_w <= -OVERLOAD_W:
+            self.report(ScpiError(-231))
+        return power_w if port.unit_is_w or abs(power_w) >= OVERLOAD_W else dbm_from_w(power_w)
 
     def _shown(self, port: _Port, power_w: float) -> str:
         return _nr3(self._in_unit(port, power_w))
@@ -223,8 +233,12 @@ class PowerMeterPeer(ScpiPeer):
     def _trigger(self, call: Call) -> None:
         port = self._port(call)
         call.end()
+        if port.continuous or port.triggered:
+            raise ScpiError(-213)
+        port.triggered = True
 
         def done() -> None:
+            port.triggered = False
             port.last_w = self._measured_w(port)
 
         self.begin_operation(self._measuring_time_s(port), done)

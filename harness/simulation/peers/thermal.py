@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from harness.simulation.ports import AirStream
@@ -14,6 +15,11 @@ CONTROL_PERIOD_S = 0.5
 """The grid on which the case loop works."""
 
 _DEAD_TIME_S = 4.0
+_AS_FAST_AS_IT_CAN_C_PER_MIN = 9999.0
+_FLOW_RATE = 15.0
+# WHAT? of an ATS-545.
+_AT_POWER_UP = 63
+_OPERATOR_SCREEN = 10
 _INVALID_C = 999.9
 _NO_SENSOR = 1 << 14
 _AT_TEMPERATURE = 1
@@ -29,14 +35,16 @@ class _SetPoint:
     temperature_c: float
     window_c: float = 1.0
     soak_s: float = 30.0
+    ramp_c_per_min: float = _AS_FAST_AS_IT_CAN_C_PER_MIN
 
 
 class ThermalPeer(ScpiPeer):
     """Blows ``air`` at the module and, in DUT mode, steers it by a sensor on the module's case.
 
     The case loop is a PI controller on a grid of 0.5 s, limited by ``LLIM``, ``ULIM`` and ``ADMD``;
-    the air itself follows at the rate that ``air`` limits. ``TECR?`` is live; ``TESR?`` is latched and
-    cleared when read. For 4 s after ``RSTO`` and ``*RST`` everything received is lost.
+    the air itself follows at the rate that ``air`` limits, the set point at that of ``RAMP``. With the head
+    up no air reaches the module. ``TECR?`` tells what the last step of the loop found (so for up to 0.5 s
+    after a new set point it is the old one's); ``TESR?`` is latched and cleared when read. For 4 s after ``RSTO`` and ``*RST`` everything received is lost.
     ``sensor_error_c`` is the largest error of the case sensor (one is drawn within it).
     """
 
@@ -74,7 +82,9 @@ class ThermalPeer(ScpiPeer):
         self._faults = 0
         self._integral_c = 0.0
         self._in_window_since_ns: int | None = None
-        self._ramp_c_per_min = 9999.0
+        self._reached = False
+        self._ramped_c = self._set_point.temperature_c
+        self._screen = _AT_POWER_UP
 
     @property
     def flowing(self) -> bool:
@@ -83,7 +93,7 @@ class ThermalPeer(ScpiPeer):
 
     def _declare(self) -> None:
         self.setting("RSTO", self._to_operator_screen)
-        self.query("WHAT", lambda _: "5")
+        self.query("WHAT", lambda _: str(self._screen))
         self.setting("SETN", self._select)
         self.query("SETN", lambda _: str(self._number))
         self.setting("SETP", self._set_temperature)
@@ -92,6 +102,8 @@ class ThermalPeer(ScpiPeer):
         self.query("WNDW", lambda _: f"{self._set_point.window_c:.1f}")
         self.setting("SOAK", self._set_soak)
         self.query("SOAK", lambda _: f"{self._set_point.soak_s:.0f}")
+        self.setting("RAMP", self._set_ramp)
+        self.query("RAMP", lambda _: f"{self._set_point.ramp_c_per_min:g}")
         self.setting("LLIM", self._set_lower)
         self.query("LLIM", lambda _: f"{self._lower_c:.1f}")
         self.setting("ULIM", self._set_upper)
@@ -105,6 +117,7 @@ class ThermalPeer(ScpiPeer):
         self.setting("HEAD", self._set_head)
         self.query("HEAD", lambda _: str(int(self._head_down)))
         self.setting("FLOW", self._set_flow)
+        self.query("FLWR", lambda _: f"{_FLOW_RATE if self._flowing else 0.0:.1f}")
         self.query("TEMP", lambda _: self._shown(self._controlled_c()))
         self.query("TMPA", lambda _: self._shown(self._air.air_temp_c()))
         self.query("TMPD", lambda _: self._shown(self._case_c()))
@@ -130,6 +143,7 @@ class ThermalPeer(ScpiPeer):
         call.end()
         self._flowing = False
         self._dut_mode = False
+        self._screen = _OPERATOR_SCREEN
         self._command_air()
         self._go_deaf()
 
@@ -147,13 +161,23 @@ class ThermalPeer(ScpiPeer):
         self._control = None
         if not self._flowing:
             return
+        self._follow_ramp()
         self._command_air()
         self._watch_window()
         self._control_on_grid()
 
+    def _follow_ramp(self) -> None:
+        set_point = self._set_point
+        way_c = set_point.temperature_c - self._ramped_c
+        if set_point.ramp_c_per_min >= _AS_FAST_AS_IT_CAN_C_PER_MIN:
+            step_c = abs(way_c)
+        else:
+            step_c = min(abs(way_c), set_point.ramp_c_per_min / 60.0 * CONTROL_PERIOD_S)
+        self._ramped_c += math.copysign(step_c, way_c)
+
     def _command_air(self) -> None:
         """Steer the air: at the set point, or so that the case gets there."""
-        target_c = self._set_point.temperature_c
+        target_c = self._ramped_c
         if self._flowing and self._dut_mode:
             case_c = self._case_c()
             if case_c is None:
@@ -168,7 +192,10 @@ class ThermalPeer(ScpiPeer):
                 if wanted_c == limited_c:  # the integral stands still while the air is at a limit
                     self._integral_c += error_c * CONTROL_PERIOD_S / _RESET_TIME_S
                 target_c = limited_c
-        self._air.set_air(target_c=min(max(target_c, self._lower_c), self._upper_c), flowing=self._flowing)
+        target_c = min(max(target_c, self._lower_c), self._upper_c)
+        # With the head up the nozzle blows beside the module: for the module, and for the air sensor at the
+        # nozzle's end, that is as good as none.
+        self._air.set_air(target_c=target_c, flowing=self._flowing and self._head_down)
 
     def _watch_window(self) -> None:
         controlled_c = self._controlled_c()
@@ -180,6 +207,8 @@ class ThermalPeer(ScpiPeer):
             self._in_window_since_ns = None
         elif self._in_window_since_ns is None:
             self._in_window_since_ns = self.world.now_ns
+        since_ns = self._in_window_since_ns
+        self._reached = since_ns is not None and (self.world.now_ns - since_ns >= ns_from_s(set_point.soak_s))
         self._latched |= self._condition()
 
     # -- values ------------------------------------------------------------------------------------
@@ -198,9 +227,7 @@ class ThermalPeer(ScpiPeer):
         return self._case_c() if self._dut_mode else self._air.air_temp_c()
 
     def _condition(self) -> int:
-        since_ns = self._in_window_since_ns
-        soaked = since_ns is not None and (self.world.now_ns - since_ns >= ns_from_s(self._set_point.soak_s))
-        return _AT_TEMPERATURE if soaked else _NOT_AT_TEMPERATURE
+        return _AT_TEMPERATURE if self._reached and self._flowing else _NOT_AT_TEMPERATURE
 
     def _shown(self, temperature_c: float | None) -> str:
         return f"{_INVALID_C if temperature_c is None else temperature_c:.1f}"
@@ -210,6 +237,13 @@ class ThermalPeer(ScpiPeer):
     def _restart_soak(self) -> None:
         self._in_window_since_ns = None
         self._integral_c = 0.0
+        if self._set_point.ramp_c_per_min >= _AS_FAST_AS_IT_CAN_C_PER_MIN:
+            self._ramped_c = self._set_point.temperature_c
+
+    def _set_ramp(self, call: Call) -> None:
+        ramp_c_per_min = call.number(minimum=0.0, maximum=_AS_FAST_AS_IT_CAN_C_PER_MIN)
+        call.end()
+        self._set_point.ramp_c_per_min = ramp_c_per_min
 
     def _select(self, call: Call) -> None:
         number = call.integer(0, 2)
@@ -273,6 +307,7 @@ class ThermalPeer(ScpiPeer):
         down = call.boolean()
         call.end()
         self._head_down = down
+        self._command_air()
 
     def _set_flow(self, call: Call) -> None:
         on = call.boolean()

@@ -25,6 +25,7 @@ class TinyModule:
         self.log: list[tuple[str, int, Any]] = []
         self.refusals = 0
         self.fault: int | None = None
+        self.checked = 0  # transactions that began with the page registers
 
     def i2c_rdwr(self, *messages: Any) -> None:
         if self.fault is not None:
@@ -37,12 +38,23 @@ class TinyModule:
         if len(messages) == 1:
             self.log.append(("write", pointer, bytes(data)))
             self.store(pointer, bytes(data))
-        else:
-            read = messages[1]
+            return
+        pairs = [
+            (bytes(address)[0], read) for address, read in zip(messages[::2], messages[1::2], strict=True)
+        ]
+        for pointer, read in pairs:
             answer = (self.lower + self.upper())[pointer : pointer + read.len]
-            self.log.append(("read", pointer, read.len))
             for index in range(read.len):
                 read.buf[index] = bytes([answer[index]])
+        # What is read beside the page registers; those are read with everything in upper memory.
+        if len(pairs) > 1 or pairs[0][0] != 126:
+            assert all(read[0] < 128 for read in pairs[:-1]), "the page is looked at before the data"
+            self.log.append(("read", *[(pointer, read.len) for pointer, read in pairs][-1]))
+        self.checked += pairs[0][0] == 126
+
+    def restart(self) -> None:
+        """Reset, brown-out or exchange: page 00h is selected again, and nobody is told."""
+        self.lower[126:128] = b"\0\0"
 
     def store(self, pointer: int, data: bytes) -> None:
         if pointer >= 128:
@@ -89,7 +101,8 @@ def test_upper_memory_is_read_after_one_select_of_bank_and_page_together(
     memory: I2cMemory, module: TinyModule
 ) -> None:
     assert memory.read(1, 0x11, 128, 2) == b"\x22\x22"
-    assert module.log == [("write", 126, b"\x01\x11"), ("read", 126, 2), ("read", 128, 2)]
+    assert module.log == [("write", 126, b"\x01\x11"), ("read", 128, 2)]
+    assert module.checked == 1
 
 
 def test_a_page_is_selected_again_only_when_it_changes(memory: I2cMemory, module: TinyModule) -> None:
@@ -118,7 +131,7 @@ def test_a_write_of_the_page_registers_is_not_forgotten(memory: I2cMemory) -> No
 
 def test_long_reads_go_in_pieces_of_eight(memory: I2cMemory, module: TinyModule) -> None:
     assert memory.read(0, 0x11, 154, 20) == bytes(reversed(range(128)))[26:46]
-    assert module.log[2:] == [("read", 154, 8), ("read", 162, 8), ("read", 170, 4)]
+    assert module.log[1:] == [("read", 154, 8), ("read", 162, 8), ("read", 170, 4)]
 
 
 def test_a_module_that_allows_it_is_read_a_page_at_a_time(module: TinyModule, clock: Any) -> None:
@@ -130,7 +143,7 @@ def test_a_module_that_allows_it_is_read_a_page_at_a_time(module: TinyModule, cl
 
 def test_long_writes_go_in_pieces_of_eight(memory: I2cMemory, module: TinyModule) -> None:
     memory.write(0, 0x10, 145, bytes(range(1, 11)))
-    assert module.log[2:] == [("write", 145, bytes(range(1, 9))), ("write", 153, bytes([9, 10]))]
+    assert module.log[1:] == [("write", 145, bytes(range(1, 9))), ("write", 153, bytes([9, 10]))]
     assert memory.read(0, 0x10, 145, 10) == bytes(range(1, 11))
 
 
@@ -187,16 +200,6 @@ def test_after_silence_the_page_is_selected_anew(memory: I2cMemory, module: Tiny
     assert module.log[0] == ("write", 126, b"\x00\x11")
 
 
-def test_the_limit_can_be_widened_for_a_reset(memory: I2cMemory, module: TinyModule, clock: Any) -> None:
-    module.refusals = 100
-    with memory.hold_off(2.0):
-        memory.read(0, 0, 0, 1)
-    assert 0.010 < sum(clock.sleeps) <= 2.0
-    module.refusals = 10_000
-    with pytest.raises(ModuleNotRespondingError, match="may hold off for 10 ms"):
-        memory.read(0, 0, 0, 1)
-
-
 def test_after_a_write_to_the_user_eeprom_the_limit_is_80_ms(
     memory: I2cMemory, module: TinyModule, clock: Any
 ) -> None:
@@ -213,7 +216,101 @@ def test_a_fault_of_the_bus_is_not_the_modules(memory: I2cMemory, module: TinyMo
         memory.read(0, 0, 0, 1)
 
 
-@pytest.mark.parametrize("length", [0, 129])
-def test_transaction_lengths_have_bounds(module: TinyModule, clock: Any, length: int) -> None:
-    with pytest.raises(ValueError, match=r"1\.\.128"):
-        I2cMemory(I2cBus(module, clock, name="i2c-1"), clock, max_read=length)
+@pytest.mark.parametrize("length", [0, 1, 6, 7, 9, 31, 127, 129, 130])
+@pytest.mark.parametrize("limit", ["max_read", "max_write"])
+def test_transaction_lengths_are_even_and_have_bounds(
+    module: TinyModule, clock: Any, length: int, limit: str
+) -> None:
+    with pytest.raises(ValueError, match=r"even number of 8\.\.128"):
+        I2cMemory(I2cBus(module, clock, name="i2c-1"), clock, **{limit: length})
+
+
+def test_a_restart_that_nobody_told_of_does_not_pass_page_00h_for_page_11h(
+    memory: I2cMemory, module: TinyModule
+) -> None:
+    memory.read(0, 0x11, 154, 2)
+    module.restart()
+    module.log.clear()
+    assert memory.read(0, 0x11, 154, 2) == bytes(reversed(range(128)))[26:28]
+    assert module.log == [("read", 154, 2), ("write", 126, b"\x00\x11"), ("read", 154, 2)]
+
+
+def test_a_restart_in_the_middle_of_a_long_read_is_noticed(memory: I2cMemory, module: TinyModule) -> None:
+    plain = module.i2c_rdwr
+
+    def restart_before_the_third(*messages: Any) -> None:
+        if len(module.log) == 3:
+            module.restart()
+        plain(*messages)
+
+    module.i2c_rdwr = restart_before_the_third  # type: ignore[method-assign]
+    assert memory.read(0, 0x11, 154, 24) == bytes(reversed(range(128)))[26:50]
+
+
+def test_after_a_restart_nothing_is_written_to_another_page(memory: I2cMemory, module: TinyModule) -> None:
+    memory.write(0, 0x10, 130, b"\x01")
+    module.restart()
+    memory.write(0, 0x10, 130, b"\xff")
+    assert module.pages[0, 0x10][2] == 0xFF
+    assert module.pages[0, 0x00] == bytes(range(128))
+
+
+def test_another_hosts_page_select_is_noticed_too(memory: I2cMemory, module: TinyModule) -> None:
+    memory.read(0, 0x11, 128, 1)
+    module.lower[126:128] = b"\x01\x11"
+    assert memory.read(0, 0x11, 128, 1) == bytes([127])
+
+
+def test_a_module_that_keeps_restarting_is_said_to_have_another_page(
+    memory: I2cMemory, module: TinyModule
+) -> None:
+    plain = module.i2c_rdwr
+
+    def restarting(*messages: Any) -> None:
+        plain(*messages)
+        module.restart()
+
+    module.i2c_rdwr = restarting  # type: ignore[method-assign]
+    with pytest.raises(PageUnavailableError, match=r"page 11h bank 0 .* page 00h bank 0 selected"):
+        memory.read(0, 0x11, 128, 1)
+    assert len([entry for entry in module.log if entry[0] == "write"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("byte", "data"), [(26, b"\x08"), (25, b"\x00\x48"), (126, b"\x00"), (120, bytes(8))]
+)
+def test_a_write_that_changes_the_page_makes_it_forgotten(
+    memory: I2cMemory, module: TinyModule, byte: int, data: bytes
+) -> None:
+    memory.read(0, 0x11, 128, 1)
+    memory.write(0, 0, byte, data)
+    module.log.clear()
+    memory.read(0, 0x11, 128, 1)
+    assert module.log[0] == ("write", 126, b"\x00\x11")
+
+
+def test_other_writes_to_lower_memory_leave_the_page_alone(memory: I2cMemory, module: TinyModule) -> None:
+    memory.read(0, 0x11, 128, 1)
+    memory.write(0, 0, 26, b"\xf7")
+    module.log.clear()
+    memory.read(0, 0x11, 128, 1)
+    assert module.log == [("read", 128, 1)]
+
+
+def test_no_read_message_is_longer_than_allowed(memory: I2cMemory, module: TinyModule) -> None:
+    lengths: list[int] = []
+    plain = module.i2c_rdwr
+
+    def noting(*messages: Any) -> None:
+        lengths.extend(message.len for message in messages[1::2])
+        plain(*messages)
+
+    module.i2c_rdwr = noting  # type: ignore[method-assign]
+    memory.read(0, 0x11, 128, 128)
+    assert max(lengths) == 8
+
+
+def test_an_unplugged_adapter_is_not_the_modules_fault(memory: I2cMemory, module: TinyModule) -> None:
+    module.fault = errno.ENODEV
+    with pytest.raises(ConnectionFailedError, match="adapter"):
+        memory.read(0, 0x11, 128, 1)

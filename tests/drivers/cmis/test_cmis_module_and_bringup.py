@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -61,15 +62,22 @@ class BehavingModule:
         self.present = True
         self.pin_low_power = True
         self.alive_at_s = 0.0
+        self.in_reset = False
         self.events: list[tuple[float, Callable[[], None]]] = []
         self.written: list[tuple[int, int, bytes]] = []
         self.bus_fault: Exception | None = None
+        self.pins_fault: Exception | None = None
 
     # pins
 
     def set_reset(self, *, asserted: bool) -> None:
-        if not asserted:
+        released = self.in_reset and not asserted
+        self.in_reset = asserted
+        if released:
             self.alive_at_s = self.clock.now_s() + self.delays["boot"]
+
+    def reset_asserted(self) -> bool:
+        return self.in_reset
 
     def set_low_power(self, *, asserted: bool) -> None:
         self.pin_low_power = asserted
@@ -79,6 +87,8 @@ class BehavingModule:
         assert asserted
 
     def module_present(self) -> bool:
+        if self.pins_fault is not None:
+            raise self.pins_fault
         return self.present
 
     def interrupt_asserted(self) -> bool:
@@ -224,17 +234,70 @@ def test_all_data_paths_of_a_breakout_application_are_brought_up(
 
 
 def test_time_is_counted_from_power_on(module: CmisModule, device: BehavingModule, clock: Any) -> None:
+    device.alive_at_s = clock.now_s() + 0.75
     clock.sleep(0.25)
     result = bring_up(module, device, clock, vcc_applied_at_s=clock.now_s() - 0.25)
     assert result.steps[0].elapsed_s == pytest.approx(0.75, abs=0.05)
+    assert all(step.measured for step in result.steps)
 
 
-def test_a_module_that_was_up_long_ago_is_not_late(
+def test_a_module_first_looked_at_too_late_is_not_proven_to_be_in_time(
     module: CmisModule, device: BehavingModule, clock: Any
 ) -> None:
-    device.delays["boot"] = 0.0
     clock.sleep(60.0)
-    assert bring_up(module, device, clock, vcc_applied_at_s=clock.now_s() - 60.0).ok
+    result = bring_up(module, device, clock, vcc_applied_at_s=clock.now_s() - 60.0)
+    assert result.ok, result.stopped_by
+    steps = {step.name: step for step in result.steps}
+    assert [name for name, step in steps.items() if not step.measured] == [
+        "management_interface",
+        "low_power",
+    ]
+    late = steps["management_interface"]
+    assert (late.passed, late.allowed_s) == (True, 2.0)
+    assert late.elapsed_s >= 60.0
+    assert late.explanation.startswith("Not shown to be in time")
+
+
+def test_the_time_of_a_module_held_in_reset_begins_with_its_release(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.set_reset(asserted=True)
+    vcc_applied_at_s = clock.now_s()
+    clock.sleep(1.7)
+    result = bring_up(module, device, clock, vcc_applied_at_s=vcc_applied_at_s)
+    assert result.ok, result.stopped_by
+    assert result.steps[0].elapsed_s == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_lit_module_goes_back_to_low_power_in_its_own_time(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    vcc_applied_at_s = clock.now_s()
+    assert bring_up(module, device, clock, vcc_applied_at_s=vcc_applied_at_s).ok
+    clock.sleep(60.0)
+    device.delays["power_down"] = 1.2
+    result = bring_up(module, device, clock, vcc_applied_at_s=vcc_applied_at_s)
+    assert result.ok, result.stopped_by
+    assert names(result)[:2] == ["management_interface", "back_to_low_power"]
+    step = result.steps[1]
+    assert step.allowed_s == pytest.approx(1.5)  # 0.5 s each to turn off, to deinitialise, to power down
+    assert step.elapsed_s == pytest.approx(1.2, abs=0.05)
+    assert step.measured
+
+    device.delays["power_down"] = 1.6
+    result = bring_up(module, device, clock, vcc_applied_at_s=vcc_applied_at_s)
+    assert "back_to_low_power" in result.stopped_by
+    assert "1.5 s are allowed" in result.stopped_by
+
+
+def test_a_module_that_an_earlier_host_made_deaf_to_lp_mode_is_asked_by_register(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    assert bring_up(module, device, clock).ok
+    module.set("LowPwrAllowRequestHW", 0)
+    result = bring_up(module, device, clock, vcc_applied_at_s=clock.now_s())
+    assert "back_to_low_power" in names(result)
+    assert result.ok, result.stopped_by
 
 
 def test_a_silent_module_fails_after_two_seconds(
@@ -307,6 +370,57 @@ def test_an_ignored_trigger_is_not_taken_for_success(
     assert "the trigger was ignored" in result.stopped_by
 
 
+def test_a_trigger_of_which_nothing_shows_is_no_proof(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.put("ConfigStatus", (1,) * 8)
+    device.put("ACS_DPConfig", (0x20,) * 8)  # what is going to be staged
+    device.ignores_apply = True
+    result = bring_up(module, device, clock)
+    assert result.ok, result.stopped_by
+    step = next(step for step in result.steps if step.name == "apply_configuration")
+    assert (step.passed, step.measured) == (True, False)
+    assert "nothing changed" in step.explanation
+    assert "host lanes 1-8" in step.explanation
+
+
+@pytest.mark.parametrize("sign", ["pending", "in progress", "other status", "other settings"])
+def test_any_sign_of_the_trigger_is_proof(
+    module: CmisModule, device: BehavingModule, clock: Any, sign: str
+) -> None:
+    device.put("ConfigStatus", (2 if sign == "other status" else 1,) * 8)
+    device.put("ACS_DPConfig", (0x10 if sign == "other settings" else 0x20,) * 8)
+    device.delays["command"] = 0.03
+
+    def apply(mask: int) -> None:
+        assert mask == 0xFF
+        if sign == "pending":
+            device.put("DPInitPending", 0xFF)
+        if sign == "in progress":
+            device.put("ConfigStatus", (0xC,) * 8)
+            device.after("command", lambda: device.put("ConfigStatus", (1,) * 8))
+        if sign == "other status":
+            device.put("ConfigStatus", (1,) * 8)
+        if sign == "other settings":
+            device.put("ACS_DPConfig", (0x20,) * 8)
+
+    device.apply = apply  # type: ignore[method-assign]
+    result = bring_up(module, device, clock)
+    assert result.ok, result.stopped_by
+    assert all(step.measured for step in result.steps)
+
+
+def test_a_sign_left_over_from_an_earlier_command_is_no_proof(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.put("ConfigStatus", (1,) * 8)
+    device.put("ACS_DPConfig", (0x20,) * 8)
+    device.put("DPInitPending", 0xFF)
+    device.ignores_apply = True
+    result = bring_up(module, device, clock)
+    assert [step.name for step in result.steps if not step.measured] == ["apply_configuration"]
+
+
 def test_a_stuck_lane_is_named(module: CmisModule, device: BehavingModule, clock: Any) -> None:
     device.stuck_lanes = {5: DataPathState.DPInitialized}
     result = bring_up(module, device, clock)
@@ -342,6 +456,36 @@ def test_an_empty_cage_is_a_fault_of_the_bench(
 ) -> None:
     device.present = False
     with pytest.raises(ConnectionFailedError, match="no module is inserted"):
+        bring_up(module, device, clock)
+
+
+@pytest.mark.parametrize("step", ["management_interface", "power_up", "activate_data_paths"])
+def test_a_module_that_is_pulled_out_is_no_failed_step(
+    module: CmisModule, device: BehavingModule, clock: Any, step: str
+) -> None:
+    def pull() -> None:
+        device.present = False
+        device.alive_at_s = 1e9
+
+    if step == "management_interface":
+        device.set_reset = lambda *, asserted: pull()  # type: ignore[method-assign]
+    elif step == "power_up":
+        device.ready = pull  # type: ignore[method-assign]
+    else:
+        device.initialise = lambda: device.get("DPDeinit")[0] or pull()  # type: ignore[method-assign]
+    with pytest.raises(ConnectionFailedError, match="no module is inserted"):
+        bring_up(module, device, clock)
+
+
+def test_pins_that_cannot_be_read_are_no_failed_step(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    def die() -> None:
+        device.alive_at_s = 1e9
+        device.pins_fault = NoReplyError("host_board", "the expander is silent as well")
+
+    device.ready = die  # type: ignore[method-assign]
+    with pytest.raises(NoReplyError, match="silent as well"):
         bring_up(module, device, clock)
 
 
@@ -408,6 +552,36 @@ def test_a_write_that_is_not_taken_is_told(
     monkeypatch.setattr(device.image, "put", lambda *arguments: None)
     with pytest.raises(WriteNotTakenError, match="OutputDisableTx \\(10h:130\\)"):
         module.set_output_disable_tx((1,))
+
+
+def test_after_a_write_that_was_not_taken_the_page_is_selected_anew(
+    device: BehavingModule, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[bool] = []
+    monkeypatch.setattr(device, "forget_page", lambda: forgotten.append(True), raising=False)
+    monkeypatch.setattr(device.image, "put", lambda *arguments: None)
+    with pytest.raises(WriteNotTakenError):
+        CmisModule(device, clock).set_output_disable_tx((1,))
+    assert forgotten == [True]
+
+
+def test_the_bus_is_held_between_reading_a_byte_and_writing_it_back(
+    device: BehavingModule, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log: list[str] = []
+
+    @contextmanager
+    def transaction() -> Iterator[None]:
+        log.append("taken")
+        yield
+        log.append("released")
+
+    monkeypatch.setattr(device, "transaction", transaction, raising=False)
+    plain_read, plain_write = device.read, device.write
+    monkeypatch.setattr(device, "read", lambda *a: (log.append("read"), plain_read(*a))[1])
+    monkeypatch.setattr(device, "write", lambda *a: (log.append("write"), plain_write(*a))[1])
+    CmisModule(device, clock).set("LowPwrRequestSW", 1)
+    assert log == ["taken", "read", "write", "released"]
 
 
 def test_flags_are_read_once_and_each_byte_only_once(

@@ -147,3 +147,16 @@ def test_wrong_usage(arguments, capsys):
         main(arguments)
     assert stop.value.code == 2
     assert "usage: lanewise bench" in capsys.readouterr().err
+
+
+def test_overdue_calibration_is_not_in_order(capsys, bench_file):
+    path = bench_file(("date = 2026-06-01, due = 2099-12-31", "date = 2020-06-01, due = 2021-06-01"))
+    assert main(["check", str(path)]) == 2
+    assert "PROBLEM calibration of power_meter: was due on 2021-06-01" in capsys.readouterr().out
+
+
+def test_a_port_that_the_meter_does_not_have_is_not_in_order(capsys, bench_file):
+    path = bench_file(('to = "power_meter.4"', 'to = "power_meter.14"'))
+    assert main(["check", str(path)]) == 2
+    printed = capsys.readouterr().out
+    assert "PROBLEM path of lane 4: ends at power_meter.14, but this meter has ports 1 to 8" in printed
