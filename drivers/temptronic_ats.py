@@ -2,10 +2,11 @@
 
 Never run on hardware by this project. From the TP04300 manual and in agreement with public drivers:
 ``SETN``, ``SETP``, ``WNDW``, ``SOAK``, ``RAMP``, ``FLWR?``, ``LLIM``, ``ULIM``, ``ADMD``, ``DUTM``,
-``DSNS``, ``HEAD``, ``FLOW``, ``TEMP?``, ``TECR?``, ``EROR?``, ``CLER``, ``RSTO`` and its 4 s of dead time. From public
-drivers only: ``TMPA?``, ``TMPD?``, and that hot begins at 30 C and cold ends at 20 C. Uncertain: that
-``*ESR?`` tells of refused commands as IEEE 488.2 has it, the temperature range, and that a DUT sensor
-which is missing reads above 400 as ``TEMP?`` does, and that ``RAMP`` is kept for each set point with
+``DSNS``, ``HEAD``, ``FLOW``, ``TEMP?``, ``TECR?``, ``EROR?``, ``CLER``, ``RSTO`` and its 4 s of dead time.
+From public drivers only: ``TMPA?``, ``TMPD?``, and that hot begins at 30 C and cold ends at 20 C.
+Uncertain: that ``*ESR?`` tells of refused commands as IEEE 488.2 has it, that it answers ``*STB?`` (without
+it a session cannot be resynchronised), the temperature range, that a DUT sensor which is missing reads
+above 400 as ``TEMP?`` does, and that ``RAMP`` is kept for each set point with
 9999 C/min for "as fast as it can".
 """
 

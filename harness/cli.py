@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from harness.installation import shadowed
@@ -50,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output (`| head`) has seen enough. Nothing more can be written, at exit either.
         # 2, for what was not read may have been a verdict: a pass is never claimed so.
         sys.stdout = None
+        return 2
+    except Exception:
+        # 1 says that a module failed; a fault of the program is none.
+        traceback.print_exc()
         return 2
     return code
 

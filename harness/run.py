@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from drivers.clock import StopRequested
 from drivers.cmis.bringup import BringUpResult, bring_up, power_down
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule, ModuleIdentity
@@ -168,10 +170,19 @@ class Run:
     # -- records ------------------------------------------------------------------------------------
 
     def record(self, *records: Record) -> None:
-        """Append records to the journal, durably."""
+        """Append records to the journal, durably.
+
+        :raises StopRequested: when the journal cannot be written; nothing is measured any more then.
+        """
         if self._journal is None:
             raise RuntimeError("the run has not begun")
-        self._journal.append(*records)
+        try:
+            self._journal.append(*records)
+        except OSError as fault:
+            # What cannot be recorded must not be measured: a tidy end, as if somebody had asked for it.
+            reason = f"the journal cannot be written: {fault}"
+            self.bench.stop.request(reason)
+            raise StopRequested(reason) from fault
 
     def record_acquisition(
         self,
@@ -417,23 +428,28 @@ class Run:
         self.final_verdict = verdict
         try:
             if self._journal is not None:
-                self.record(
-                    *states,
-                    RunFinished(
-                        at=self.timestamp(),
-                        verdict=str(verdict),
-                        ended=ended,
-                        bench_time_s=bench_time_s,
-                        wall_time_s=time.monotonic() - self._wall_start_s,
-                        counts={str(key): count for key, count in sorted(self.verdicts.items())},
-                        bus_transactions=self.bench.bus_transactions(),
-                        instrument_round_trips=self.bench.round_trips(),
-                    ),
-                )
+                self._record_the_end(ended, verdict, states, bench_time_s)
                 self._journal.close()
         finally:
             self.bench.close()
         return verdict
+
+    def _record_the_end(
+        self, ended: str, verdict: Verdict, states: Sequence[SafeState], bench_time_s: float
+    ) -> None:
+        finished = RunFinished(
+            at=self.timestamp(),
+            verdict=str(verdict),
+            ended=ended,
+            bench_time_s=bench_time_s,
+            wall_time_s=time.monotonic() - self._wall_start_s,
+            counts={str(key): count for key, count in sorted(self.verdicts.items())},
+            bus_transactions=self.bench.bus_transactions(),
+            instrument_round_trips=self.bench.round_trips(),
+        )
+        # Without its last record the run has no verdict, which is what readers of its folder are told.
+        with contextlib.suppress(StopRequested):
+            self.record(*states, finished)
 
     safe_states: tuple[SafeState, ...] = ()
 

@@ -97,12 +97,17 @@ class ScriptedResource:
             raise TIMEOUT
         length = end or count
         data, self._input = self._input[:length], self._input[length:]
-        return data, StatusCode.success_termination_character_read if end else StatusCode.success_max_count_read
+        return (
+            data,
+            StatusCode.success_termination_character_read if end else StatusCode.success_max_count_read,
+        )
 
-    def expect_resynchronisation(self, identity: str, *, error_query: str | None = ":SYST:ERR?") -> None:
+    def expect_resynchronisation(
+        self, identity: str, *, error_query: str | None = ":SYST:ERR?", no_error: str = NO_ERROR
+    ) -> None:
         self.script += [("*IDN?", identity), ("*STB?", "0")]
         if error_query is not None:
-            self.script.append((error_query, NO_ERROR))
+            self.script.append((error_query, no_error))
 
     def leave_stale(self, data: bytes) -> None:
         self._input += data

@@ -49,7 +49,7 @@ def test_connect_observes_the_dead_time(wire, thermal, counting_clock):
 def test_start_setpoint(wire, thermal, temperature_c, number):
     expect_all(
         wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", f"SETN {number}",
-        f"SETP {temperature_c:.1f}", "WNDW 1.0", "SOAK 60", "HEAD 1", "FLOW 1",
+        "RAMP 9999", f"SETP {temperature_c:.1f}", "WNDW 1.0", "SOAK 60", "HEAD 1", "FLOW 1",
     )  # fmt: skip
     wire.expect(("SETP?", f"{temperature_c:.1f}"), ("EROR?", "0"))
     thermal.start_setpoint_c(temperature_c, window_c=1.0, soak_s=60.0)
@@ -57,8 +57,8 @@ def test_start_setpoint(wire, thermal, temperature_c, number):
 
 def test_set_point_that_reads_back_otherwise(wire, thermal):
     expect_all(
-        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", "SETN 0", "SETP 70.0", "WNDW 1.0",
-        "SOAK 60", "HEAD 1", "FLOW 1",
+        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", "SETN 0", "RAMP 9999", "SETP 70.0",
+        "WNDW 1.0", "SOAK 60", "HEAD 1", "FLOW 1",
     )  # fmt: skip
     wire.expect(("SETP?", "25.0"))
     with pytest.raises(GarbledReplyError):
@@ -114,20 +114,103 @@ def test_drain_errors_tells_the_fault_bits_and_clears_them(wire, thermal):
     assert thermal.drain_errors() == ((8, "low flow"), (8192, "a fault without a name"))
 
 
+AMBIENT = ("DUTM 0", "SETN 1", "SETP 25.0", "FLOW 1")
+
+
+def expect_ambient_air(wire, *, status=("0", "0", "0", "0"), **replies):
+    answers = {"DUTM?": "0", "SETN?": "1", "SETP?": "25.0", "FLWR?": "12.5", "TMPA?": "61.2", **replies}
+    wire.expect(*[(command, None) for command in AMBIENT])
+    wire.expect_resynchronisation(IDN, error_query=None)
+    wire.expect(("*ESR?", "0"))
+    for command, register in zip(AMBIENT, status, strict=True):
+        wire.expect((command, None), ("*ESR?", register))
+        if register != "0":
+            return
+    wire.expect(*[(query, reply) for query, reply in answers.items() if reply is not None])
+
+
 def test_make_safe_commands_ambient_air(wire, thermal):
-    wire.expect(("*IDN?", IDN), ("DUTM 0", None), ("SETN 1", None), ("SETP 25.0", None), ("FLOW 1", None))
-    wire.expect(("SETP?", "25.0"), ("TMPA?", "61.2"))
+    expect_ambient_air(wire)
     (step,) = thermal.make_safe()
     assert step.safe
-    assert step.read_back == "set point 25.0 C, air flowing at 61.2 C"
+    assert step.read_back == "air control, set point 1: 25.0 C, flow 12.5, air 61.2 C"
 
 
-def test_make_safe_that_does_not_take(wire, thermal, no_reply):
-    wire.expect(("*IDN?", IDN), ("DUTM 0", None), ("SETN 1", None), ("SETP 25.0", None), ("FLOW 1", None))
-    wire.expect(("SETP?", "70.0"), ("TMPA?", "61.2"))
+@pytest.mark.parametrize(
+    "replies",
+    [
+        {"SETP?": "70.0"},
+        {"SETN?": "0"},
+        {"DUTM?": "1"},
+        {"TMPA?": "<garbage>"},
+        {"TMPA?": "999.9"},
+        {"FLWR?": "none", "TMPA?": None},
+        {"SETN?": "x", "SETP?": None, "FLWR?": None, "TMPA?": None},
+    ],
+)
+def test_make_safe_that_reads_back_otherwise_is_not_safe(wire, thermal, replies):
+    expect_ambient_air(wire, **replies)
     assert [step.safe for step in thermal.make_safe()] == [False]
-    wire.expect(("*IDN?", no_reply))
-    assert [step.safe for step in thermal.make_safe()] == [False]
+
+
+def test_air_that_does_not_flow_is_not_safe(wire, thermal):
+    thermal.flow_limit_s = 0.5
+    expect_ambient_air(wire, **{"FLWR?": "0", "TMPA?": None})
+    wire.expect(("FLWR?", "0"), ("TMPA?", "61.2"))
+    (step,) = thermal.make_safe()
+    assert not step.safe
+    assert "flow 0" in step.read_back
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_refused_safe_command_is_not_safe(wire, thermal, place):
+    expect_ambient_air(wire, status=tuple("16" if place == turn else "0" for turn in range(4)))
+    (step,) = thermal.make_safe()
+    assert not step.safe
+    assert AMBIENT[place] in step.read_back
+
+
+def test_make_safe_of_a_source_that_does_not_answer_still_tells_it(wire, thermal, no_reply):
+    wire.expect(*[(command, None) for command in AMBIENT], ("*IDN?", no_reply))
+    (step,) = thermal.make_safe()
+    assert not step.safe
+    assert "blindly" in step.read_back
+
+
+def begin(wire, thermal, *, soak_s):
+    expect_all(
+        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", "SETN 0", "RAMP 9999", "SETP 70.0",
+        "WNDW 1.0", f"SOAK {soak_s:.0f}", "HEAD 1", "FLOW 1",
+    )  # fmt: skip
+    wire.expect(("SETP?", "70.0"), ("EROR?", "0"))
+    thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=soak_s)
+
+
+def reached(wire, thermal, register):
+    wire.expect(("EROR?", "0"), ("TECR?", register))
+    return thermal.at_temperature()
+
+
+def test_the_last_set_points_bit_does_not_count_for_the_new_one(wire, thermal, counting_clock):
+    begin(wire, thermal, soak_s=60.0)
+    assert not reached(wire, thermal, "1")
+    counting_clock.sleep(59.0)
+    assert not reached(wire, thermal, "1")
+    counting_clock.sleep(1.0)
+    assert reached(wire, thermal, "1")
+
+
+def test_a_bit_that_was_seen_low_counts_at_once(wire, thermal):
+    begin(wire, thermal, soak_s=60.0)
+    assert not reached(wire, thermal, "2")
+    assert reached(wire, thermal, "1")
+
+
+def test_without_a_soak_the_register_still_has_time_to_change(wire, thermal, counting_clock):
+    begin(wire, thermal, soak_s=0.0)
+    assert not reached(wire, thermal, "1")
+    counting_clock.sleep(thermal.condition_delay_s)
+    assert reached(wire, thermal, "1")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def supply(scripted_session, counting_clock):
 
 
 def expect_limits(wire, *, protection="OFF"):
-    wire.expect(("OUTP? (@1)", "0"))
+    wire.expect(("OUTP? (@1)", "0"), (":SYST:ERR?", OK))  # what the query left is not the setting's
     wire.expect_set(
         "CURR 3.0000,(@1)", "VOLT:PROT 3.7000,(@1)", f"CURR:PROT:STAT {protection},(@1)", "VOLT:SENS EXT,(@1)"
     )
@@ -95,6 +95,7 @@ def test_output_on_and_off(wire, supply):
     wire.expect_set("OUTP ON,(@1)")
     wire.expect(("VOLT:PROT:TRIP? (@1)", "0"), ("CURR:PROT:TRIP? (@1)", "0"), ("OUTP? (@1)", "1"))
     supply.set_output(1, on=True)
+    wire.expect((":SYST:ERR?", OK))
     wire.expect_set("OUTP OFF,(@1)")
     wire.expect(("OUTP? (@1)", "0"))
     supply.set_output(1, on=False)
@@ -116,6 +117,7 @@ def test_tripped_protection(wire, supply):
     wire.expect(("VOLT:PROT:TRIP? (@2)", "0"), ("CURR:PROT:TRIP? (@2)", "1"))
     with pytest.raises(ProtectionTrippedError, match="over-current"):
         supply.check_protection(2)
+    wire.expect((":SYST:ERR?", OK))
     wire.expect_set("OUTP OFF,(@2)", "OUTP:PROT:CLE (@2)")
     supply.clear_protection(2)
 
@@ -133,7 +135,9 @@ def test_a_refused_setting(wire, supply):
 
 
 def test_make_safe_waits_for_the_discharge(wire, supply, counting_clock):
-    wire.expect(("*IDN?", IDN), (":SYST:ERR?", OK), ("OUTP OFF,(@1,2,3)", None))
+    wire.expect(("OUTP OFF,(@1,2,3)", None))
+    wire.expect_resynchronisation(IDN)
+    wire.expect(("OUTP OFF,(@1,2,3)", None))
     wire.expect(
         ("OUTP? (@1)", "0"), ("MEAS:VOLT? (@1)", "+2.0"), ("OUTP? (@1)", "0"), ("MEAS:VOLT? (@1)", "+0.1")
     )
@@ -147,7 +151,7 @@ def test_make_safe_waits_for_the_discharge(wire, supply, counting_clock):
 
 
 def test_make_safe_of_a_supply_that_does_not_answer_still_tells_it(wire, supply, no_reply):
-    wire.expect(("*IDN?", no_reply), ("OUTP OFF,(@1,2,3)", None))
+    wire.expect(("OUTP OFF,(@1,2,3)", None), ("*IDN?", no_reply))
     steps = supply.make_safe()
     assert [step.safe for step in steps] == [False] * 3
     assert "blindly" in steps[0].read_back

@@ -167,9 +167,26 @@ def test_float32_values():
         float32_values("opm", "Q?", block[:-1], 2)
     with pytest.raises(GarbledReplyError):
         float32_values("opm", "Q?", block + b"\0", 2)
-    for bad in (float("nan"), float("inf")):
+    # One port's value is that port's: the caller knows which port was asked for.
+    assert float32_values("opm", "Q?", struct.pack("<2f", float("inf"), 1.0), 2) == (float("inf"), 1.0)
+
+
+def test_a_reply_that_cannot_be_parsed_tells_so_and_one_without_a_reading_does_not():
+    told = []
+    for parse in TEXT_PARSERS:
+        told.append(None)
         with pytest.raises(GarbledReplyError):
-            float32_values("opm", "Q?", struct.pack("<f", bad), 1)
+            parse(Reply("opm", "Q?", "\xb5", told.clear))
+        assert told == []
+    told.append(None)
+    with pytest.raises(EmptyReplyError):
+        Reply("opm", "Q?", "", told.clear).real()
+    assert told == []
+    told.append(None)
+    for text in ("9.91E37", "3.4E38"):
+        with pytest.raises((InvalidReadingError, OverloadError)):
+            Reply("opm", "Q?", text, told.clear).real()
+    assert told == [None]
 
 
 def test_uint16_pairs():

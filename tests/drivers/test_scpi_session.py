@@ -16,6 +16,7 @@ from drivers.errors import (
     BenchError,
     ConnectionFailedError,
     GarbledReplyError,
+    InstrumentError,
     InstrumentReportedError,
     NoReplyError,
     NotSettledError,
@@ -196,6 +197,120 @@ def test_raw_sockets_are_drained_and_not_cleared(wire, scripted_session):
     assert wire.clears == 0
 
 
+@pytest.mark.parametrize(
+    ("reply", "parse"),
+    [
+        ("^", lambda reply: reply.real()),
+        ("", lambda reply: reply.real()),
+        ("12", lambda reply: reply.string()),
+        ("300", lambda reply: reply.integer(0, 255)),
+        ("1,2", lambda reply: reply.reals(3)),
+        ("A,B", lambda reply: reply.identity()),
+    ],
+)
+def test_a_reply_that_makes_no_sense_leaves_the_session_dirty(wire, scripted_session, reply, parse):
+    wire.expect(("A?", reply))
+    asked = scripted_session.query("A?")
+    assert not scripted_session.dirty
+    with pytest.raises(InstrumentError):
+        parse(asked)
+    assert scripted_session.dirty
+    wire.expect_resynchronisation(IDN)
+    wire.expect(("B?", "7"))
+    assert scripted_session.query("B?").real() == 7.0
+    assert not scripted_session.dirty
+
+
+def test_what_follows_the_synchronising_reply_is_stale_and_it_is_asked_again(wire, scripted_session):
+    wire.expect(("*IDN?", IDN))
+    scripted_session.identify()
+    wire.expect(
+        ("*IDN?", IDN),
+        ("*STB?", IDN.encode() + b"\n0\n+1.5\n"),  # a second identity before, a reading after
+        ("*STB?", "0"),
+        (":SYST:ERR?", OK),
+    )
+    scripted_session.resynchronise()
+    assert not scripted_session.dirty
+
+
+def test_resynchronising_ends_in_time_though_every_reply_comes_in_time(
+    wire, scripted_session, counting_clock
+):
+    class Chatter:
+        """Something is always there to read, a second of bench time later."""
+
+        sessions = None
+
+        def read(self, session, count):
+            counting_clock.sleeps.append(1.0)
+            return b"x\n", StatusCode.success_termination_character_read
+
+    wire.__class__ = type("Chattering", (type(wire),), {"visalib": Chatter()})
+    with pytest.raises(GarbledReplyError, match="do not agree"):
+        scripted_session.resynchronise()
+    assert counting_clock.now_s() <= scripted_session.resynchronisation_limit_s + 1.0
+    assert scripted_session.dirty
+
+
+def test_what_a_query_left_in_the_error_queue_is_not_laid_to_the_next_setting(wire, scripted_session):
+    wire.expect(("A?", "1"), (":SYST:ERR?", '-222,"left"'), (":SYST:ERR?", OK))
+    scripted_session.query("A?")
+    with pytest.raises(InstrumentReportedError, match="before V 1") as caught:
+        scripted_session.command("V 1")
+    assert caught.value.entries == ((-222, "left"),)
+    wire.expect_set("V 1", "V 2")  # the queue was read empty: nothing is asked before
+    scripted_session.command("V 1")
+    scripted_session.command("V 2")
+
+
+def test_tolerated_errors_are_kept_and_not_raised(wire, scripted_session):
+    scripted_session.tolerated_errors = frozenset({-231})
+    wire.expect(("A?", "1"), (":SYST:ERR?", '-231,"questionable"'), (":SYST:ERR?", OK))
+    wire.expect(
+        ("V 1", None), (":SYST:ERR?", '-231,"again"'), (":SYST:ERR?", '-222,"no"'), (":SYST:ERR?", OK)
+    )
+    scripted_session.query("A?")
+    with pytest.raises(InstrumentReportedError) as caught:
+        scripted_session.command("V 1")
+    assert caught.value.entries == ((-222, "no"),)
+    assert scripted_session.errors_tolerated == ((-231, "questionable"), (-231, "again"))
+
+
+@pytest.mark.parametrize("action", ["close", "send_blind"])
+def test_a_thread_that_does_not_come_back_holds_up_neither_closing_nor_making_safe(
+    wire, scripted_session, monkeypatch, action
+):
+    monkeypatch.setattr("drivers.scpi._LOCK_LIMIT_S", 0.01)
+    entered, let_go = threading.Event(), threading.Event()
+    closed = []
+    monkeypatch.setattr(wire, "close", lambda: closed.append(True))
+
+    def read(session, count):
+        entered.set()
+        let_go.wait(30)
+        return b"1\n", StatusCode.success_termination_character_read
+
+    monkeypatch.setattr(wire, "read", read)
+    wire.expect(("A?", None), *([("OUTP OFF", None)] if action == "send_blind" else []))
+    thread = threading.Thread(target=scripted_session.query, args=("A?",), daemon=True)
+    thread.start()
+    assert entered.wait(30)
+    try:
+        if action == "close":
+            scripted_session.close()
+            assert closed == [True]
+        else:
+            scripted_session.send_blind("OUTP OFF")
+            assert wire.sent[-1] == "OUTP OFF"
+        assert thread.is_alive()  # and it still holds the session
+    finally:
+        let_go.set()
+        thread.join(30)
+    if action == "send_blind":
+        assert scripted_session.dirty  # also after the transaction that it went across
+
+
 def test_blind_sending_leaves_the_session_dirty(wire, scripted_session):
     wire.expect(("OUTP OFF", None))
     scripted_session.send_blind("OUTP OFF")
@@ -293,6 +408,112 @@ def test_peer_that_hangs_up_is_a_broken_connection_and_no_time_out(over_tcp):
     for _ in range(3):  # later a raw BrokenPipeError comes out of pyvisa-py
         with pytest.raises(ConnectionFailedError):
             session.query("A?")
+
+
+class ScriptServer:
+    """Answers each line with what ``answer(line)`` gives: bytes sent one after the other, numbers waited for
+    (seconds), None hangs up.
+    """
+
+    def __init__(self, answer) -> None:
+        self._answer = answer
+        self.heard: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            client, _ = self._listener.accept()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with client, client.makefile("rb") as lines:
+                for line in lines:
+                    text = line.decode().strip()
+                    self.heard.append(text)
+                    for part in self._answer(text):
+                        if part is None:
+                            client.shutdown(socket.SHUT_RDWR)
+                            return
+                        if isinstance(part, bytes):
+                            client.sendall(part)
+                        else:
+                            self._done.wait(part)
+
+    def close(self) -> None:
+        self._done.set()
+        self._listener.close()
+        self._thread.join(5)
+
+
+USUAL = {"*IDN?": [IDN.encode() + b"\n"], "*STB?": [b"0\n"], ":SYST:ERR?": [OK.encode() + b"\n"]}
+
+
+def answering(**replies):
+    """``ScriptServer``'s answers: the usual ones, and those given (``A`` for ``A?``)."""
+    table = {**USUAL, **{f"{key}?": parts for key, parts in replies.items()}}
+    return lambda line: table.get(line, [])
+
+
+def test_a_stray_line_shifts_one_reply_and_no_more(over_tcp):
+    turns = iter([[b"^\n25.0\n"], [b"25.0\n"]])
+    table = {**USUAL, "TMPD?": [b"70.0\n"], "SETP?": [b"55.0\n"]}
+    session = over_tcp(ScriptServer(lambda line: next(turns) if line == "TMPA?" else table.get(line, [])))
+    session.identify()
+    with pytest.raises(GarbledReplyError):
+        session.query("TMPA?").real()
+    assert [session.query(q).real() for q in ("TMPD?", "SETP?", "TMPD?", "TMPA?")] == [70, 55, 70, 25]
+
+
+def test_a_line_that_nobody_asked_for_is_noticed_before_the_next_query(over_tcp):
+    session = over_tcp(ScriptServer(answering(A=[b"1.0\n", b"^\n"], B=[b"2.0\n"])))
+    session.identify()
+    assert session.query("A?").real() == 1.0
+    assert [session.query("B?").real() for _ in range(2)] == [2.0, 2.0]
+
+
+def test_an_instrument_slower_than_the_drain_does_not_leave_a_second_identity(over_tcp):
+    late = iter([0.5])
+    table = {"*IDN?": IDN, "*STB?": "0", "V?": "3.3", "I?": "1.7"}
+    session = over_tcp(
+        ScriptServer(lambda line: [next(late, 0.15), table[line].encode() + b"\n"]), time_limit_s=0.3
+    )
+    session.error_query = None
+    with pytest.raises(NoReplyError):
+        session.identify()
+    assert [session.query(q).real() for q in ("V?", "I?", "V?")] == [3.3, 1.7, 3.3]
+    assert session.identify() == Identity("Maker", "Model", "S1", "1.0")
+
+
+@pytest.mark.parametrize("part", [b"+1.3", b"#216ab\ncd"])
+def test_what_came_of_a_reply_is_told_when_the_rest_does_not_come(over_tcp, part):
+    session = over_tcp(ScriptServer(answering(A=[part])), time_limit_s=0.3)
+    session.identify()
+    ask = session.query_block if part.startswith(b"#") else session.query
+    with pytest.raises(PartialReplyError, match=r"A\?") as caught:
+        ask("A?")
+    assert caught.value.reply == part
+    assert session.dirty
+
+
+@pytest.mark.parametrize("part", [b"", b"+1.3", b"#216ab\ncd"])
+def test_a_peer_that_closes_in_the_middle_of_a_reply_is_known_at_once(over_tcp, part):
+    """With a time limit of an hour: a read that waits for it does not end, whatever the machine."""
+    session = over_tcp(ScriptServer(answering(A=[part, None])), time_limit_s=3600.0)
+    session.identify()
+    ask = session.query_block if part.startswith(b"#") else session.query
+    with pytest.raises(ConnectionFailedError, match="closed the connection"):
+        ask("A?")
+
+
+def test_a_reply_in_small_pieces_is_one_reply(over_tcp):
+    line = [bytes([byte]) for byte in b"+1.25\n"]
+    block = [bytes([byte]) for byte in b"#2100123\n\n6789\n"]
+    session = over_tcp(ScriptServer(answering(A=line, B=block)))
+    assert session.query("A?").real() == 1.25
+    assert session.query_block("B?") == b"0123\n\n6789"
+    assert session.query("A?").real() == 1.25
 
 
 def test_eight_threads_on_one_session_get_their_own_replies(over_tcp):

@@ -78,9 +78,6 @@ class DataPathContext(Protocol):
     def output_off_mask(self) -> int:
         """OutputDisableTx or OutputSquelchForceTx, per media lane."""
 
-    def before_data_path_change(self) -> None:
-        """Something is about to change: monitors must take what they still see of the old state."""
-
     def data_paths_changed(self) -> None:
         """States, configuration or outputs changed."""
 
@@ -186,7 +183,6 @@ class DataPaths:
 
     def provision(self, changes: dict[int, LaneConfig], *, init_pending: bool) -> None:
         """Take a validated configuration (host lane to its new value) into the Active Control Set."""
-        self._context.before_data_path_change()
         self.config = tuple(changes.get(lane, self.config[lane - 1]) for lane in range(1, HOST_LANES + 1))
         self.paths = self._build_paths(self.paths)
         for path in self.paths:
@@ -252,7 +248,6 @@ class DataPaths:
             self._enter(path, DataPathState.DPTxTurnOff, times.dp_tx_turn_off_s)
 
     def _enter(self, path: DataPath, state: DataPathState, duration_s: float | None) -> None:
-        self._context.before_data_path_change()
         path.cancel()
         path.state = state
         if duration_s is not None:
@@ -320,5 +315,4 @@ class DataPaths:
         output = self._outputs[lane]
         output.cancel()
         if output.lit != lit:
-            self._context.before_data_path_change()
             output.lit = lit

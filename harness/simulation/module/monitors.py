@@ -1,8 +1,7 @@
 """A module's monitors: the world's quantities seen through sensors with calibration errors.
 
 Values are taken once per update period of the module and stay in the registers until the next, as in a
-module whose firmware polls its converters. Nothing is scheduled for that: the first access in a period
-takes the sample, and so does the module itself just before anything of it changes.
+module whose firmware polls its converters, whether a host looks or not.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A profile is untrusted input: its size is bounded, every key, type, length and r
 fault is one line that names file and key. ``extends = "<name>"`` takes another profile and states only the
 differences; tables are merged, values and lists replaced.
 
-What a profile leaves out of the optional keys is drawn from the world's seed, as real modules spread.
+What a profile leaves out of the optional keys is drawn from the specimen's number, as real modules spread.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class PowerProfile:
 
 @dataclass(frozen=True, slots=True)
 class MonitorProfile:
-    """Calibration errors of the module's monitors; each is drawn from the seed when left out."""
+    """Calibration errors of the module's monitors; each is drawn for the specimen when left out."""
 
     temperature_offset_c: float = field(metadata=_limits(-20, 20))
     temperature_error_c: float | None = field(default=None, metadata=_limits(-50, 50))

@@ -31,29 +31,18 @@ from harness.simulation.module.timing import draw_durations
 from harness.simulation.module.two_wire import TwoWireInterface
 from harness.simulation.noise import Noise
 from harness.simulation.ports import ModuleSurroundings
-from harness.simulation.world import World, ns_from_s
+from harness.simulation.world import Event, World, ns_from_s
 
 I2C_ADDRESS = 0x50
 """A0h as an 8-bit address (OIF-CMIS-05.4 App. B)."""
 
 _WANDER_NS = 100_000_000  # the launch power's wander is redrawn on this grid
-_LIGHT_NS = 50_000_000  # the receiver looks for light this often: within the 100 ms of ton_los
+_LONGEST_POLL_NS = 100_000_000  # the receiver looks for light at least this often: ton_los
 _BROWN_OUT_CHECK_S = 1e-3  # after a change of load the supply is looked at again
 _DEAD_SLOPE = 1e-12
 
-# Reading any of these needs the registers brought up to date first.
-_LIVE_FIELDS = (
-    "ModuleState",
-    "InterruptDeasserted",
-    *(name for name in FIELDS if name.startswith("FlagSummary")),
-    "TempMonValue",
-    "VccMonVoltage",
-    "OutputStatusRx",
-    "TxPower",
-    "TxBias",
-    "RxPower",
-    *FlagRegisters.names(),
-)
+# These are put together when they are read, from flags and masks.
+_SUMMARIES = ("InterruptDeasserted", *(name for name in FIELDS if name.startswith("FlagSummary")))
 
 
 def _live_bytes(names: Sequence[str]) -> dict[int, bytes]:
@@ -67,7 +56,7 @@ def _live_bytes(names: Sequence[str]) -> dict[int, bytes]:
     return {page: bytes(half) for page, half in live.items()}
 
 
-_LIVE = _live_bytes(_LIVE_FIELDS)
+_LIVE = _live_bytes(_SUMMARIES)
 _CLEARED_BY_READING = _live_bytes(FlagRegisters.names())
 
 
@@ -145,14 +134,14 @@ class SimulatedModule:
         self._case_c = physics.REFERENCE_TEMP_C
         self._asking_case = False
         self._supply_check_due = False
-        self._sampling = False
         self._monitor_ns = ns_from_s(profile.management.monitor_update_s)
-        self._monitor_period = -1
-        self._light_period = -1
+        self._poll_ns = min(self._monitor_ns, _LONGEST_POLL_NS)
+        self._poll_event: Event | None = None
+        self._monitor_due_ns = 0
+        self._seen: Quantities | None = None
         self._dark = [False] * profile.media_lanes
         self._output_status_rx = 0
         self._conditions: dict[str, int] = {}
-        self._stale = True  # something happened since the registers were last brought up to date
         self._wander: dict[int, tuple[int, float]] = {}
         self._off_w = w_from_dbm(profile.transmitter.off_power_dbm)
 
@@ -175,7 +164,6 @@ class SimulatedModule:
         """Whether IntL is low: a flag that is not masked is set."""
         if not self._machine.state.answers:
             return False
-        self._refresh()
         return self._flags.interrupting()
 
     # -- the module as a body --------------------------------------------------------------------------
@@ -244,19 +232,17 @@ class SimulatedModule:
         return self._selected and self._machine.state.answers
 
     def before_host_read(self, page: int, first: int, last: int) -> None:
-        """Bring registers that show something live up to date."""
+        """Bring the summaries up to date; everything else is by itself."""
         if _touches(_LIVE, page, first, last):
-            self._refresh()
+            self._flags.show_summaries()
 
     def after_host_read(self, page: int, first: int, last: int) -> None:
         """A flag that was cleared by reading comes back as long as its condition lasts."""
         if _touches(_CLEARED_BY_READING, page, first, last):
             self._flags.latch_all(self._conditions)
-            self._stale = True
 
     def host_wrote(self, page: int, written: dict[int, int]) -> None:
         """Act on what the host wrote."""
-        self._stale = True
         if min(written) < HALF:
             reset = FIELDS["SoftwareReset"]
             if written.get(reset.byte, 0):
@@ -272,6 +258,7 @@ class SimulatedModule:
                 if lanes:
                     self._configuration.trigger(lanes, self._staged(control_set), immediate=immediate)
         self._data_paths.evaluate()
+        self._judge()
 
     # -- what the state machines ask and tell ----------------------------------------------------------
 
@@ -297,10 +284,12 @@ class SimulatedModule:
 
     def module_state_entered(self, state: ModuleState) -> None:
         """The module state changed."""
+        if state is ModuleState.FAULT:
+            encode(FIELDS["ModuleFaultCause"], self.profile.faults.module_fault_cause, self._registers)
         if not state.answers:
             self._start_over()
-        elif state is ModuleState.FAULT:
-            encode(FIELDS["ModuleFaultCause"], self.profile.faults.module_fault_cause, self._registers)
+        elif self._poll_event is None:
+            self._poll_event = self._world.at(self._world.now_ns, self._poll)
         encode(FIELDS["ModuleState"], state if state.answers else 0, self._registers)
         self._data_paths.evaluate()
         self._check_supply_soon()
@@ -308,16 +297,9 @@ class SimulatedModule:
     def module_state_settled(self, state: ModuleState) -> None:
         """The module stays in this state."""
         self._flags.latch("ModuleStateChangedFlag", 1)
-        self._stale = True
-
-    def before_data_path_change(self) -> None:
-        """Monitors keep what they saw in this period before the change."""
-        # In the middle of a transition the supply is not asked: its collapse would restart the module.
-        self._sample_monitors(self._vcc_v)
 
     def data_paths_changed(self) -> None:
         """Show the data paths in their registers."""
-        self._stale = True
         paths = self._data_paths
         registers = self._registers
         encode(FIELDS["DPStateHostLane"], paths.host_lane_states(), registers)
@@ -325,6 +307,7 @@ class SimulatedModule:
         encode(FIELDS["DPInitPending"], paths.pending_mask(), registers)
         lit = sum(1 << lane - 1 for lane in self._lanes if paths.lit(lane))
         encode(FIELDS["OutputStatusTx"], lit, registers)
+        self._judge()
         if paths.all_deactivated():
             self._machine.evaluate()
         self._check_supply_soon()
@@ -332,7 +315,6 @@ class SimulatedModule:
     def data_path_settled(self, host_lanes: Sequence[int]) -> None:
         """A data path stays in a steady state."""
         self._flags.latch("DPStateChangedFlag", sum(1 << lane - 1 for lane in host_lanes))
-        self._stale = True
 
     # -- inside ----------------------------------------------------------------------------------------
 
@@ -428,7 +410,11 @@ class SimulatedModule:
         self.interface.reset()
         fill(self._registers, self.profile)
         self._monitors.reset()
-        self._monitor_period = self._light_period = -1
+        if self._poll_event is not None:
+            self._poll_event.cancel()
+            self._poll_event = None
+        self._monitor_due_ns = 0
+        self._seen = None
         self._dark = [False] * self.profile.media_lanes
         self._output_status_rx = 0
         self._conditions = {}
@@ -456,58 +442,54 @@ class SimulatedModule:
                 states[lane - 1] = path.state
         return tuple(states)
 
-    def _sample_monitors(self, vcc_v: float | None = None) -> None:
-        """Take a sample once per update period; ``vcc_v``: instead of what the supply gives now."""
-        period = self._world.now_ns // self._monitor_ns
-        if period == self._monitor_period or self._sampling or not self._machine.state.answers:
+    def _poll(self) -> None:
+        """What the module's firmware does at every instant of its own grid: read its converters, look for
+        light, latch what holds. It goes on until a reset or the end of the supply."""
+        now_ns = self._world.now_ns
+        self._poll_event = self._world.at((now_ns // self._poll_ns + 1) * self._poll_ns, self._poll)
+        # First what may restart the module: a supply that collapses when it is looked at.
+        vcc_v = self._surroundings.vcc_v()
+        if not self._machine.state.answers:
             return
-        self._sampling = True  # surroundings that ask for consumption or light must not sample again
-        try:
-            self._monitor_period = period
-            self._stale = True
-            case_c = self._case_temp_c()
-            junction_c = self._junction_c(case_c)
-            lit = tuple(self._data_paths.lit(lane) for lane in self._lanes)
-            self._monitors.take(
-                Quantities(
-                    temperature_c=case_c,
-                    vcc_v=self._surroundings.vcc_v() if vcc_v is None else vcc_v,
-                    tx_w=tuple(
-                        physics.monitor_power_w(laser, junction_c) if on else 0.0
-                        for laser, on in zip(self._lasers, lit, strict=True)
-                    ),
-                    bias_ma=tuple(1e3 * self._bias_a(lane, case_c) for lane in self._lanes),
-                    rx_w=tuple(self._surroundings.rx_power_w(lane) for lane in self._lanes),
-                    transmitting=lit,
-                    receiving=tuple(
-                        state is not DataPathState.DPDeactivated for state in self._path_states()
-                    ),
-                )
-            )
-        finally:
-            self._sampling = False
+        rx_w = tuple(self._surroundings.rx_power_w(lane) for lane in self._lanes)
+        self._look_for_light(rx_w)
+        if now_ns >= self._monitor_due_ns:
+            self._monitor_due_ns = (now_ns // self._monitor_ns + 1) * self._monitor_ns
+            self._sample_monitors(vcc_v, rx_w)
+        self._judge()
 
-    def _look_for_light(self) -> None:
-        period = self._world.now_ns // _LIGHT_NS
-        if period == self._light_period:
-            return
-        self._light_period = period
+    def _sample_monitors(self, vcc_v: float, rx_w: tuple[float, ...]) -> None:
+        case_c = self._case_temp_c()
+        junction_c = self._junction_c(case_c)
+        lit = tuple(self._data_paths.lit(lane) for lane in self._lanes)
+        seen = Quantities(
+            temperature_c=case_c,
+            vcc_v=vcc_v,
+            tx_w=tuple(
+                physics.monitor_power_w(laser, junction_c) if on else 0.0
+                for laser, on in zip(self._lasers, lit, strict=True)
+            ),
+            bias_ma=tuple(1e3 * self._bias_a(lane, case_c) for lane in self._lanes),
+            rx_w=rx_w,
+            transmitting=lit,
+            receiving=tuple(state is not DataPathState.DPDeactivated for state in self._path_states()),
+        )
+        if seen != self._seen:
+            self._seen = seen
+            self._monitors.take(seen)
+
+    def _look_for_light(self, rx_w: tuple[float, ...]) -> None:
         receiver = self.profile.receiver
         assert_w, deassert_w = w_from_dbm(receiver.los_assert_dbm), w_from_dbm(receiver.los_deassert_dbm)
-        for index in range(self.profile.media_lanes):
-            power_w = self._surroundings.rx_power_w(index + 1)
-            self._dark[index] = power_w < (deassert_w if self._dark[index] else assert_w)
-        self._stale = True
+        self._dark = [
+            power_w < (deassert_w if dark else assert_w)
+            for power_w, dark in zip(rx_w, self._dark, strict=True)
+        ]
 
-    def _refresh(self) -> None:
-        """Bring everything live up to date: monitors, flags, receiver outputs, summaries."""
-        if self._sampling:
+    def _judge(self) -> None:
+        """Latch the flags of all conditions that hold, and show the receivers' outputs."""
+        if not self._machine.state.answers:
             return
-        self._sample_monitors()
-        self._look_for_light()
-        if not self._stale:
-            return
-        self._stale = False
         states = self._path_states()
         lost = sum(
             1 << index
@@ -525,7 +507,6 @@ class SimulatedModule:
         self._conditions = conditions
         self._flags.latch_all(conditions)
         self._show_rx_outputs()
-        self._flags.show_summaries()
 
     def _show_rx_outputs(self) -> None:
         disabled = self._mask("OutputDisableRx")

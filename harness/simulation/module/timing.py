@@ -1,4 +1,4 @@
-"""How long a module's transitions take: drawn from the seed below what the module advertises."""
+"""How long a module's transitions take: drawn for the specimen, below what the module advertises."""
 
 from __future__ import annotations
 

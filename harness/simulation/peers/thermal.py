@@ -44,7 +44,8 @@ class ThermalPeer(ScpiPeer):
     The case loop is a PI controller on a grid of 0.5 s, limited by ``LLIM``, ``ULIM`` and ``ADMD``;
     the air itself follows at the rate that ``air`` limits, the set point at that of ``RAMP``. With the head
     up no air reaches the module. ``TECR?`` tells what the last step of the loop found (so for up to 0.5 s
-    after a new set point it is the old one's); ``TESR?`` is latched and cleared when read. For 4 s after ``RSTO`` and ``*RST`` everything received is lost.
+    after a new set point it is the old one's); ``TESR?`` is latched and cleared when read. For 4 s after
+    ``RSTO`` and ``*RST`` everything received is lost.
     ``sensor_error_c`` is the largest error of the case sensor (one is drawn within it).
     """
 

@@ -138,12 +138,16 @@ class BehavingModule:
         state = self.get("ModuleState")
         if low and state == ModuleState.ModuleReady:
             self.put("ModuleState", int(ModuleState.ModulePwrDn))
-            self.after("power_down", lambda: self.put("ModuleState", int(ModuleState.ModuleLowPwr)))
+            self.after("power_down", self.down)
         elif not low and state == ModuleState.ModuleLowPwr:
             self.put("ModuleState", int(ModuleState.ModulePwrUp))
             self.after("power_up", self.ready)
         elif state == ModuleState.ModuleReady:
             self.initialise()
+
+    def down(self) -> None:
+        self.put("ModuleState", int(ModuleState.ModuleLowPwr))
+        self.put("DPStateHostLane", (int(DataPathState.DPDeactivated),) * 8)
 
     def ready(self) -> None:
         self.put("ModuleState", int(ModuleState.ModuleReady))

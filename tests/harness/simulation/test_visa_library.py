@@ -150,12 +150,26 @@ def test_reading_what_was_not_asked_for_is_minus_420_over_instr_only(rig):
         assert [code for code, _ in session.drain_errors()] == codes
 
 
-def test_a_new_message_discards_an_unread_reply_with_minus_410(rig):
-    resource = rig.resource()
+@pytest.mark.parametrize(
+    ("address", "replies", "error"), [(INSTR, ["second"], "-410"), (SOCKET, ["first", "second"], "+0")]
+)
+def test_an_unread_reply_is_discarded_with_minus_410_and_on_a_stream_stays(rig, address, replies, error):
+    resource = rig.resource(address)
     resource.write("ECHO? first")
     rig.world.advance(0.1)
-    assert resource.query("ECHO? second") == "second"
-    assert resource.query(":SYST:ERR?").startswith("-410")
+    resource.write("ECHO? second")
+    assert [resource.read() for _ in replies] == replies
+    assert resource.query(":SYST:ERR?").startswith(error)
+
+
+def test_replies_left_on_a_stream_by_another_user_of_the_session_are_passed_over(rig):
+    session = rig.session(SOCKET)
+    session.identify()
+    session._resource.write("ECHO? 1")
+    session._resource.write("*IDN?")
+    session.send_blind("*IDN?")
+    assert session.query("ECHO? mine").text == "mine"
+    assert session.query("ECHO? again").text == "again"
 
 
 def test_device_clear_drops_what_is_under_way(rig):

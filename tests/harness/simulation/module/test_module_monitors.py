@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivers.cmis.module import CmisModule
 from drivers.units import dbm_from_w, w_from_dbm
 from harness.simulation.module.profile import Profile, load_profile
 
@@ -195,3 +196,89 @@ def test_a_surrounding_whose_temperature_depends_on_the_consumption_is_no_endles
     assert 8.0 < module.consumption_w() < 10.0
     bench.world.advance(0.2)
     assert bench.read("TempMonValue") > 30.0
+
+
+def _clear_flags(bench: ModuleBench) -> CmisModule:
+    module = CmisModule(bench.host.memory, bench.clock)
+    module.flags()
+    assert not module.flags().lanes
+    return module
+
+
+def test_a_loss_of_light_that_nobody_looked_at_stays_latched(bench: ModuleBench) -> None:
+    bench.activate()
+    bench.world.advance(0.5)
+    module = _clear_flags(bench)
+    bench.surroundings.rx_w = [1e-3, 0.0, 1e-3, 1e-3]
+    bench.world.advance(0.15)
+    bench.surroundings.rx_w = [1e-3] * 4
+    bench.world.advance(5.0)
+    assert bench.host.pins.interrupt_asserted()
+    flags = module.flags().lanes
+    assert flags["LOSFlagRx"] == flags["CDRLOLFlagRx"] == flags["OpticalPowerLowAlarmFlagRx"] == (2,)
+    assert flags["OutputStatusChangedFlagRx"] == (3, 4)
+    assert "LOSFlagRx" not in module.flags().lanes  # the condition is over
+
+
+def test_an_over_temperature_that_nobody_looked_at_stays_latched(bench: ModuleBench) -> None:
+    bench.activate()
+    bench.world.advance(0.5)
+    module = _clear_flags(bench)
+    bench.surroundings.case_c = 95.0
+    bench.world.advance(30.0)
+    bench.surroundings.case_c = 25.0
+    bench.world.advance(5.0)
+    assert bench.host.pins.interrupt_asserted()
+    assert set(module.flags().module) == {"TempMonHighAlarmFlag", "TempMonHighWarningFlag"}
+    assert module.flags().module == ()
+
+
+def test_a_module_without_supply_or_in_reset_watches_nothing(bench: ModuleBench) -> None:
+    bench.power_on()
+    module = _clear_flags(bench)
+    bench.host.pins.set_reset(asserted=True)
+    bench.surroundings.case_c = 95.0
+    bench.world.advance(1.0)
+    bench.surroundings.case_c = 25.0
+    bench.host.pins.set_reset(asserted=False)
+    bench.world.advance(2.0)
+    assert module.flags().module == ("ModuleStateChangedFlag",)
+
+
+@pytest.mark.parametrize("profile_update_s", [0.1, 1.0])
+def test_what_a_monitor_shows_does_not_depend_on_who_looked_before(
+    make_bench: Callable[..., ModuleBench], profile_update_s: float
+) -> None:
+    good = load_profile("good-dr4")
+    profile = dataclasses.replace(
+        good, management=dataclasses.replace(good.management, monitor_update_s=profile_update_s)
+    )
+
+    def shown_c(looks: bool) -> object:
+        bench = make_bench(profile)
+        bench.power_on()
+        bench.surroundings.case_temp_c = lambda: 25.0 + 5.0 * bench.world.now_s  # type: ignore[method-assign]
+        bench.world.advance_to(3_000_000_000)
+        if looks:
+            bench.world.advance_to(3_005_000_000)
+            bench.host.pins.interrupt_asserted()
+            bench.read("TempMonValue")
+            bench.module.consumption_w()
+        bench.world.advance_to(3_090_000_000)
+        return bench.read("TempMonValue")
+
+    assert shown_c(looks=True) == shown_c(looks=False)
+
+
+def test_light_is_looked_for_every_100_ms_even_by_a_module_with_slow_monitors(
+    make_bench: Callable[..., ModuleBench],
+) -> None:
+    good = load_profile("good-dr4")
+    slow = dataclasses.replace(good, management=dataclasses.replace(good.management, monitor_update_s=5.0))
+    bench = make_bench(slow)
+    bench.activate()
+    bench.world.advance(6.0)
+    module = _clear_flags(bench)
+    bench.surroundings.rx_w[0] = 0.0
+    bench.world.advance(0.1)
+    assert module.flags().lanes["LOSFlagRx"] == (1,)

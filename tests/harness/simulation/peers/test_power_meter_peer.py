@@ -209,3 +209,42 @@ def test_a_dead_meter_is_found_when_it_is_connected(lit):
     lit.peers[METER].die()
     with pytest.raises(ConnectionFailedError, match="nothing answers"):
         lit.open(METER)
+
+
+@pytest.mark.parametrize("block_reading", [True, False])
+def test_dark_ports_that_answer_less_than_they_can_tell_read_no_light(small_bench, block_reading):
+    small_bench.fibres.powers_w = {2: 1e-3}
+    meter = small_bench.open(
+        METER, options={"block_reading": block_reading}, peer_options={"questionable_in_dark": True}
+    )
+    meter.configure(wavelength_nm=1310.0, averaging_s=0.1)
+    dark, lit = meter.read_powers_w([1, 2])
+    assert dark.power_w == 0.0
+    assert lit.power_w == pytest.approx(1e-3, rel=0.03)
+    meter.configure(wavelength_nm=1311.0, averaging_s=0.1)  # not refused for the -231 that the dark left
+    assert {code for code, _ in meter.session.errors_tolerated} == {-231}
+
+
+def test_a_trigger_while_one_is_under_way_is_ignored_with_minus_213(lit):
+    meter = lit.open(METER)
+    meter.configure(wavelength_nm=1310.0, averaging_s=1.0)
+    meter.session.command(":INIT1")
+    meter.session.command(":INIT1")
+    assert [code for code, _ in meter.session.errors_tolerated] == [-213]
+    lit.clock.sleep(3.0)
+    meter.session.command(":INIT1")
+    assert len(meter.session.errors_tolerated) == 1
+
+
+def test_a_unit_that_does_not_take_is_found_when_the_meter_is_configured(lit):
+    meter = lit.open(METER)
+    peer = lit.peers[METER]
+    lit.clock.sleep(0.1)
+
+    def deaf_to_units(connection, message, submit=peer.submit):
+        if ":UNIT 1" not in message:
+            submit(connection, message)
+
+    peer.submit = deaf_to_units
+    with pytest.raises(GarbledReplyError, match="UNIT"):
+        meter.configure(wavelength_nm=1310.0, averaging_s=0.1)

@@ -73,7 +73,8 @@ def test_only_and_disconnect_all(small_bench):
     switch = small_bench.open(SWITCH, peer_options={"size": [8, 8]})
     assert switch.outputs == tuple(range(9, 17))
     switch.route({1: 9, 2: 10})
-    switch.route_only({3: 9})
+    switch.session.command(":OXC:SWIT:CONN:ONLY (@3),(@9)")
+    small_bench.clock.sleep(0.05)
     assert switch.routes() == {3: 9}
     switch.disconnect_all()
     assert small_bench.fibres.routes == {}

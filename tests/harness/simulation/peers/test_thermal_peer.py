@@ -114,6 +114,66 @@ def test_the_set_point_must_fit_its_number(thermal):
     assert session.query("*ESR?").integer() == 1 << 4
 
 
+def test_with_the_head_up_no_air_reaches_the_module(small_bench, thermal):
+    settle(small_bench, thermal, 70.0)
+    thermal.session.command("HEAD 0")
+    small_bench.clock.sleep(0.1)
+    assert not small_bench.air.flowing
+    assert thermal.session.query("FLWR?").real() > 0.0
+    small_bench.clock.sleep(300.0)
+    assert small_bench.air.case_c < 45.0
+    thermal.session.command("HEAD 1")
+    small_bench.clock.sleep(0.1)
+    assert small_bench.air.flowing
+
+
+def test_make_safe_sees_that_no_air_flows(small_bench, thermal):
+    peer = small_bench.peers[ATS]
+
+    def deaf_to_flow(connection, message, submit=peer.submit):
+        if message != "FLOW 1":
+            submit(connection, message)
+
+    peer.submit = deaf_to_flow
+    (step,) = thermal.make_safe()
+    assert not step.safe
+    assert "flow 0" in step.read_back
+
+
+def test_the_screen_is_told_as_this_model_does(small_bench):
+    session = small_bench.session(ATS, transport="INSTR")
+    assert session.query("WHAT?").integer() == 63
+    session.command("RSTO", check=False)
+    small_bench.clock.sleep(4.5)
+    assert session.query("WHAT?").integer() == 10
+
+
+def test_a_ramp_stays_and_slows_the_set_point_until_the_driver_takes_it_away(small_bench, thermal):
+    session = thermal.session
+    for command in ("DUTM 0", "HEAD 1", "SETN 0", "SETP 30", "FLOW 1"):
+        session.command(command, check=False)
+    small_bench.clock.sleep(10.0)
+    session.command("RAMP 6", check=False)
+    session.command("SETP 60", check=False)
+    small_bench.clock.sleep(60.0)
+    assert thermal.read_air_c() == pytest.approx(36.0, abs=0.2)
+    session.command("RSTO", check=False)
+    small_bench.clock.sleep(4.5)
+    assert session.query("RAMP?").real() == 6.0
+    settle(small_bench, thermal, 60.0)
+    assert session.query("RAMP?").real() == 9999.0
+
+
+def test_a_new_set_point_shows_in_the_condition_only_at_the_next_step(small_bench, thermal):
+    settle(small_bench, thermal, 70.0)
+    small_bench.clock.sleep(0.5 - small_bench.world.now_s % 0.5 + 0.001)
+    for command in ("SETN 2", "SETP 0"):
+        thermal.session.command(command, check=False)
+    assert thermal.session.query("TECR?").integer() == 1
+    small_bench.clock.sleep(0.5)
+    assert thermal.session.query("TECR?").integer() == 2
+
+
 def test_control_is_cheap(small_bench, thermal):
     """An hour of control is a few thousand events, not a few million."""
     thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=60.0)
