@@ -40,9 +40,9 @@ class RunStarted(Record):
     TYPE = "run_started"
     run_id: str
     at: str
-    manifest_sha256: str = ""
     schema_major: int = SCHEMA_MAJOR
     schema_minor: int = SCHEMA_MINOR
+    manifest_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

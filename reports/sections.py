@@ -147,7 +147,10 @@ def _step(step: Mapping[str, Any]) -> StepRow:
         passed=passed,
         elapsed="" if elapsed is None else seconds(elapsed),
         allowed="" if allowed is None else seconds(allowed),
-        share=100.0 * elapsed / allowed if elapsed is not None and allowed else None,
+        # A step that was found done proves no time.
+        share=100.0 * elapsed / allowed
+        if elapsed is not None and allowed and step.get("measured") is not False
+        else None,
         detail="; ".join(parts),
     )
 

@@ -4,8 +4,8 @@ Host and simulated module share one set of tables, so a wrong address would go u
 
 A line is ``page start type names``. ``start``: ``9`` or ``138-139`` bytes, ``1.7-4`` bits; with ``8.0+``
 each name is the next bit, with ``128+2`` the next two bytes. ``type``: ``u`` unsigned, ``s`` signed, ``a``
-text, ``x`` raw, ``l`` a bit for each lane, ``n`` a nibble for each lane; then bytes of one element, ``x8`` for
-an element for each of 8 lanes, and ``*`` what a step is worth.
+text, ``x`` raw, ``l`` a bit for each lane, ``n`` a nibble for each lane; then bytes of one element, ``x8``
+for an element for each of 8 lanes, and ``*`` what a step is worth.
 """
 
 from __future__ import annotations

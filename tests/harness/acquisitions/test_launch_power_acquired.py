@@ -162,7 +162,7 @@ def test_a_dark_lane_reads_as_the_meters_floor_and_says_so(small_run, readings_w
     assert dark.uncertainty == pytest.approx(math.sqrt(METER_U_DB**2 + PATH_U_DB**2))
     error = acquired.of("tx_power_monitor_error", 2)
     assert isinstance(error, NotOffered)
-    assert "no light" in error.reason
+    assert "in operation" in error.reason
     assert acquired.of("average_launch_power", 1).conditions == {}
 
 
