@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from drivers.clock import StopFlag
+
 
 def _required(name: str) -> bool:
     wanted = os.environ.get("LANEWISE_REQUIRE", "")
@@ -28,3 +30,29 @@ def require_program(name: str) -> str:
 def require_program_fixture():
     """:func:`require_program`, for tests to call."""
     return require_program
+
+
+class CountingClock:
+    """Time passes by sleeping alone."""
+
+    kind = "virtual"
+
+    def __init__(self) -> None:
+        self.stop = StopFlag()
+        self.sleeps: list[float] = []
+
+    def now_s(self) -> float:
+        return sum(self.sleeps)
+
+    def sleep(self, duration_s: float) -> None:
+        self.checkpoint()
+        self.sleeps.append(duration_s)
+
+    def checkpoint(self) -> None:
+        self.stop.raise_if_requested()
+
+
+@pytest.fixture
+def counting_clock() -> CountingClock:
+    """A clock of a test's own."""
+    return CountingClock()

@@ -1,4 +1,4 @@
-"""A scripted pyvisa resource and a clock that only counts, for asserting drivers' wire conversations."""
+"""A scripted pyvisa resource, for asserting drivers' wire conversations."""
 
 from __future__ import annotations
 
@@ -8,31 +8,10 @@ import pytest
 import pyvisa.errors
 from pyvisa.constants import StatusCode
 
-from drivers.clock import StopFlag
 from drivers.scpi import ScpiSession
 
 TIMEOUT = pyvisa.errors.VisaIOError(StatusCode.error_timeout)
 NO_ERROR = '+0,"No error"'
-
-
-class CountingClock:
-    """Time passes by sleeping alone."""
-
-    kind = "virtual"
-
-    def __init__(self) -> None:
-        self.stop = StopFlag()
-        self.sleeps: list[float] = []
-
-    def now_s(self) -> float:
-        return sum(self.sleeps)
-
-    def sleep(self, duration_s: float) -> None:
-        self.checkpoint()
-        self.sleeps.append(duration_s)
-
-    def checkpoint(self) -> None:
-        self.stop.raise_if_requested()
 
 
 class ScriptedResource:
@@ -118,11 +97,6 @@ class ScriptedResource:
 
     def close(self) -> None:
         pass
-
-
-@pytest.fixture
-def counting_clock():
-    return CountingClock()
 
 
 @pytest.fixture

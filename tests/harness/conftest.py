@@ -1,4 +1,4 @@
-"""What tests of the harness share: bench files made from the shipped one, a clock that only counts."""
+"""What tests of the harness share: bench files made from the shipped one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from drivers.clock import StopFlag
 from harness.benchfile import BENCHES_FOLDER
 
 SHIPPED_BENCH = (BENCHES_FOLDER / "sim-dr4.toml").read_text(encoding="utf-8")
@@ -40,28 +39,3 @@ def part_of(text: str, start: str, end: str) -> str:
 def shipped_part() -> Callable[[str, str], str]:
     """The shipped bench file from one heading to before another."""
     return lambda start, end: part_of(SHIPPED_BENCH, start, end)
-
-
-class CountingClock:
-    """Bench time that passes by sleeping alone."""
-
-    kind = "virtual"
-
-    def __init__(self) -> None:
-        self.stop = StopFlag()
-        self.sleeps: list[float] = []
-
-    def now_s(self) -> float:
-        return sum(self.sleeps)
-
-    def sleep(self, duration_s: float) -> None:
-        self.checkpoint()
-        self.sleeps.append(duration_s)
-
-    def checkpoint(self) -> None:
-        self.stop.raise_if_requested()
-
-
-@pytest.fixture
-def counting_clock() -> CountingClock:
-    return CountingClock()
