@@ -88,7 +88,6 @@ class SupplySpec:
 class ThermalSpec:
     """How the thermal source reaches the module's case."""
 
-    ambient_c: float
     window_c: float
     soak_s: float
     time_limit_s: float
@@ -419,7 +418,6 @@ def _supply(part: Table) -> SupplySpec:
 
 def _thermal(part: Table) -> ThermalSpec:
     spec = ThermalSpec(
-        ambient_c=part.quantity("ambient", "degC", "25 degC"),
         window_c=part.quantity("window", "K", "1 K", low=0.0),
         soak_s=part.quantity("soak", "s", low=0.0),
         time_limit_s=part.quantity("time_limit", "s", low=0.0),

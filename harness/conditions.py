@@ -13,6 +13,7 @@ from harness.corner import Corner
 
 _POLL_S = 2.0
 _VOLTAGE_TRIES = 4
+_COLLAPSE_SHARE = 0.1
 _POWER_OFF_S = 1.0  # long enough for a module's own capacitors; no document says how long
 
 
@@ -55,6 +56,7 @@ class Conditioner:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._standing: Corner | None = None
+        self._vcc_set_v: float | None = None
         self.chamber_moves = 0
         self.powered_at_s = bench.clock.now_s()
 
@@ -64,6 +66,7 @@ class Conditioner:
         :raises NotSettledError: when the connector does not reach the voltage.
         """
         bench, supply = self._bench, self._bench.spec.supply
+        self._vcc_set_v = None
         bench.power_supply.configure_output(
             supply.channel,
             current_limit_a=supply.current_limit_a,
@@ -71,8 +74,9 @@ class Conditioner:
             remote_sense=supply.remote_sense,
         )
         bench.power_supply.set_voltage_v(supply.channel, vcc_v)
-        self.powered_at_s = bench.clock.now_s()
         bench.power_supply.set_output(supply.channel, on=True)
+        # After the command: what the bench takes must not count against the module.
+        self.powered_at_s = bench.clock.now_s()
         return self.set_vcc(vcc_v)
 
     def power_cycle(self, vcc_v: float) -> ConnectorReading:
@@ -112,7 +116,11 @@ class Conditioner:
             bench.clock.sleep(supply.settling_s)
             reading = self.read_connector()
             error_v = vcc_v - reading.voltage_v
+            if error_v > _COLLAPSE_SHARE * vcc_v:
+                # Not a matter of settling. Setting it anew would let the module restart unnoticed.
+                break
             if abs(error_v) <= supply.tolerance_v:
+                self._vcc_set_v = vcc_v
                 return reading
             if supply.remote_sense:
                 continue
@@ -123,6 +131,25 @@ class Conditioner:
             f"expected {vcc_v:.3f} V within {supply.tolerance_v:.3f} V",
             advice="Check the sense leads, the current limit and the lead resistance in the bench file.",
         )
+
+    def _require_supply(self) -> None:
+        """Look whether the supply still stands where it was set, before it is set to anything else.
+
+        :raises NotSettledError: when it collapsed meanwhile; setting it anew would bring it back and let the
+            module restart unnoticed.
+        """
+        standing_v, self._vcc_set_v = self._vcc_set_v, None
+        if standing_v is None:
+            return
+        reading = self.read_connector()
+        if reading.voltage_v < (1.0 - _COLLAPSE_SHARE) * standing_v:
+            raise NotSettledError(
+                "power_supply",
+                f"the module's connector fell to {reading.voltage_v:.3f} V with {reading.current_a:.2f} A; "
+                f"it was set to {standing_v:.3f} V",
+                advice="Check the supply's current limit and protection against what the module draws.",
+            )
+        self._vcc_set_v = standing_v
 
     def reach_temperature(self, case_temp_c: float) -> float:
         """Bring the case to a temperature; return the seconds that took.
@@ -163,6 +190,7 @@ class Conditioner:
         self._standing = None
         if moved:
             self.reach_temperature(corner.case_temp_c)
+        self._require_supply()
         supply_stands = not moved and before is not None and before.vcc_v == corner.vcc_v
         reading = self.read_connector() if supply_stands else None
         if reading is None or abs(reading.voltage_v - corner.vcc_v) > bench.spec.supply.tolerance_v:

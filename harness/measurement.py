@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from drivers.errors import BenchError
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -30,6 +32,13 @@ class NotOffered:
     """The module or the bench does not offer this; what needs it is skipped with the reason."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Bench and module contradict each other, so that nothing is proven of the module; ``fault`` says how."""
+
+    fault: BenchError
 
 
 @dataclass(frozen=True, slots=True)

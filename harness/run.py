@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from drivers.clock import StopRequested
 from drivers.cmis.bringup import BringUpResult, bring_up, power_down
+from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule, ModuleIdentity
 from drivers.errors import BenchError, InstrumentError
@@ -41,9 +42,12 @@ from harness.safety import SafetyResult
 from harness.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
 
 NOMINAL_VCC_V = 3.3
+BRING_UP = "bring_up"
 # Twice tMgmtInit (OIF-CMIS-05.4, Table 10-1): a module that is late is to be judged, not to stay unknown.
 _IDENTITY_LIMIT_S = 4.0
 _IDENTITY_POLL_S = 0.05
+# Within the time that one instrument is given for making it safe.
+_LOW_POWER_LIMIT_S = 8.0
 # A supply further off than this share explains what a module does wrong.
 _SUPPLY_SHARE = 0.05
 
@@ -79,7 +83,10 @@ class Run:
         self._acquisitions = 0
         self._journal: Journal | None = None
         self._folder: Path | None = None
+        self.items_done = 0
         self._module_lit = False
+        self._bring_up_judged = False
+        self._host_lanes: tuple[int, ...] = ()
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -270,8 +277,27 @@ class Run:
             limit_force="normative",
         )
         self.verdicts[verdict] += 1
+        self._bring_up_judged |= parameter == BRING_UP
         self.record(row)
         return row
+
+    def record_failed_bring_up(self, result: BringUpResult) -> None:
+        """Record the failure of a module that did not come up, unless a test of the plan has judged it: what
+        a plan does not ask for is a failure all the same."""
+        if self._bring_up_judged:
+            return
+        found = Measured(
+            value=0.0,
+            unit="",
+            uncertainty=0.0,
+            plane="",
+            detector="host",
+            acquisition_id="",
+            acquired_at=self.timestamp(),
+        )
+        self.record_check(
+            BRING_UP, BRING_UP, found, passed=False, text=result.stopped_by, source="OIF-CMIS-05.4, 6.3"
+        )
 
     def _row(
         self, test_id: str, parameter: str, measured: Measured, judgement: Judgement, **values: Any
@@ -338,6 +364,7 @@ class Run:
         )
         if not result.ok:
             self._check_bench(result.stopped_by)
+        self._host_lanes = result.host_lanes
         steps = [asdict(step) for step in result.steps]
         self.record(BringUp(self.timestamp(), self.bench_time_s(), result.ok, result.stopped_by, steps))
         acquisition = self.record_acquisition(
@@ -372,6 +399,21 @@ class Run:
         )
         return reached
 
+    def require_module_up(self) -> None:
+        """Look whether the module is still as bring-up left it, before anything of it is measured.
+
+        :raises CmisError: when it is not: ready, and every data path of the bring-up Activated.
+        """
+        state = self.module.module_state()
+        if state is not ModuleState.ModuleReady:
+            raise CmisError(f"the module left ModuleReady: it is in {state.name}")
+        paths = self.module.data_path_states()
+        down = [lane for lane in self._host_lanes if paths[lane - 1] is not DataPathState.DPActivated]
+        if down:
+            raise CmisError(
+                f"host lanes {', '.join(map(str, down))} left DPActivated: {paths[down[0] - 1].name}"
+            )
+
     def module_fault(self, fault: CmisError) -> ModuleFault:
         """The module did not answer as it must: the module's failure, once the bench is found in order.
 
@@ -405,7 +447,7 @@ class Run:
         first: Sequence[tuple[str, Callable[[], Sequence[SafetyStep]]]] = ()
         if self._module_lit:
             pins = self.bench.host_board.pins
-            first = [("module", lambda: power_down(self.module, pins))]
+            first = [("module", lambda: power_down(self.module, pins, timeout_s=_LOW_POWER_LIMIT_S))]
         results = self.bench.make_safe(first)
         supply = [result.step.safe for result in results if result.role == "power_supply"]
         unpowered = bool(supply) and all(supply)

@@ -32,7 +32,8 @@ def duration_text(duration_s: float) -> str:
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in aligned columns."""
+    """A table in aligned columns; cells are untrusted text."""
+    rows = [[printable_text(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.errors import BenchError
-from harness.measurement import Measured, NotOffered
+from harness.measurement import Contradiction, Measured, NotOffered
 from harness.records import Acquisition
 
 
@@ -15,15 +15,18 @@ class Acquired:
     """An acquisition's record and the values derived from it, keyed by (parameter, lane or None)."""
 
     record: Acquisition
-    measured: Mapping[tuple[str, int | None], Measured | NotOffered]
+    measured: Mapping[tuple[str, int | None], Measured | NotOffered | Contradiction]
 
     def of(self, parameter: str, lane: int | None = None) -> Measured | NotOffered:
         """The value of a parameter.
 
-        :raises BenchError: when the acquisition has none: a fault of plan or bench, not of the module.
+        :raises BenchError: when the acquisition has none, or found bench and module in contradiction.
         """
         try:
-            return self.measured[parameter, lane]
+            value = self.measured[parameter, lane]
         except KeyError:
             where = "" if lane is None else f" on lane {lane}"
             raise BenchError(f"the acquisition {self.record.name} has no {parameter}{where}") from None
+        if isinstance(value, Contradiction):
+            raise value.fault
+        return value

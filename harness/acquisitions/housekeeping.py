@@ -20,6 +20,7 @@ def housekeeping(run: Run) -> Acquired:
     """
     bench = run.bench
     start_s = bench.clock.now_s()
+    run.require_module_up()
     bench.clock.sleep(MONITOR_REFRESH_S)
     supply = run.conditioner.read_connector()
     case_c = bench.case_sensor.read_case_c()

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule
-from drivers.errors import BenchError
+from drivers.errors import BenchError, InstrumentError
 from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired
 from harness.bench import Bench
-from harness.measurement import Measured, NotOffered
+from harness.measurement import Contradiction, Measured, NotOffered
 from harness.run import Run
 from harness.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.wiring import OpticalPath, WiringError
@@ -64,18 +64,28 @@ def route_transmitters(bench: Bench, lanes: Sequence[int]) -> dict[int, OpticalP
 @contextmanager
 def transmitters_disabled(module: CmisModule, bench: Bench, lanes: Sequence[int]) -> Iterator[None]:
     """Within this context the lanes' transmitters are off (OutputDisableTx, page 10h byte 130); afterwards
-    they are as before, and lit again.
+    the register is as before, and the data paths too.
 
-    :raises CmisError: when the data paths do not come back in time.
+    :raises CmisError: when the data paths do not come back in time. A fault of the bench that happened
+        meanwhile is raised instead: with it nothing is proven of the module.
     """
-    before = module.data_path_states()
-    module.set_output_disable_tx(lanes)
-    bench.clock.sleep(TX_DISABLE_S + module.duration_s("MaxDurationDPTxTurnOff"))
+    before, disabled = module.data_path_states(), module.get("OutputDisableTx")
+    settling_s = TX_DISABLE_S + module.duration_s("MaxDurationDPTxTurnOff")
     try:
+        module.set_output_disable_tx(lanes)
+        bench.clock.sleep(settling_s)
         yield
-    finally:
-        module.set_output_disable_tx(())
-        _wait_for_light(module, bench, before)
+    except BenchError as fault:
+        try:
+            module.set_and_verify("OutputDisableTx", disabled)
+        except (CmisError, BenchError) as second:
+            fault.add_note(f"the transmitters could not be enabled again: {second}")
+        raise
+    except BaseException:
+        module.set_and_verify("OutputDisableTx", disabled)
+        raise
+    module.set_and_verify("OutputDisableTx", disabled)
+    _wait_for_light(module, bench, before)
 
 
 def _wait_for_light(module: CmisModule, bench: Bench, before: tuple[DataPathState, ...]) -> None:
@@ -104,6 +114,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
     """
     bench = run.bench
     start_s = bench.clock.now_s()
+    run.require_module_up()
     paths = route_transmitters(bench, lanes)
     ports = {lane: path.end.number for lane, path in paths.items()}
     bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
@@ -126,7 +137,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
         },
         budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
     )
-    measured: dict[tuple[str, int | None], Measured | NotOffered] = {}
+    measured: dict[tuple[str, int | None], Measured | NotOffered | Contradiction] = {}
     for lane in lanes:
         uncertainty_db = expanded(budgets[lane])
         common = run.measured_from(record, lane=lane, uncertainty=uncertainty_db)
@@ -140,9 +151,17 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
         )
         monitor_w = monitors[lane].tx_power_w
         if monitor_w is None:
-            error: Measured | NotOffered = NotOffered(
+            error: Measured | NotOffered | Contradiction = NotOffered(
                 "the module has no Tx power monitor (page 01h byte 160, bit 1)"
             )
+        elif level.at_tp2_dbm < _LOWEST_MONITORED_DBM <= dbm_from_w(monitor_w):
+            dark = InstrumentError(
+                "power_meter",
+                f"lane {lane}: {level.at_tp2_dbm:.1f} dBm arrives, but the module's monitor says "
+                f"{dbm_from_w(monitor_w):.1f} dBm",
+                advice=f"Check and clean the fibres of {paths[lane].start} to {paths[lane].end}.",
+            )
+            measured["average_launch_power", lane] = error = Contradiction(dark)
         elif level.at_tp2_dbm < _LOWEST_MONITORED_DBM:
             error = NotOffered(
                 f"the lane launches {level.at_tp2_dbm:.1f} dBm; a monitor's accuracy is specified for a "
@@ -168,6 +187,7 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
     """
     bench = run.bench
     start_s = bench.clock.now_s()
+    run.require_module_up()
     paths = route_transmitters(bench, lanes)
     ports = {lane: path.end.number for lane, path in paths.items()}
     bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))

@@ -63,7 +63,10 @@ class SimulatedBackend:
             raise BenchError(str(fault)) from fault
         self.world = World(simulation.seed)
         self.clock: Clock = VirtualClock(self.world, stop)
-        self.rail = SupplyRail(lead_resistance_ohm=spec.supply.lead_resistance_ohm)
+        # True leads are off what the bench file states by what it states of their uncertainty (k = 2).
+        deviation = max(-2.0, min(2.0, self.world.noise.normal("lead resistance")))
+        lead_ohm = spec.supply.lead_resistance_ohm + deviation * spec.supply.lead_uncertainty_ohm / 2.0
+        self.rail = SupplyRail(lead_resistance_ohm=max(0.0, lead_ohm))
         self.heat = CaseHeat(self.world, room_temp_c=simulation.room_temp_c)
         self.fibres = FibrePlant(self.world, spec.wiring)
         site = ModuleSite(self.rail, self.heat, self.fibres)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from drivers.clock import StopFlag
-from drivers.cmis.codes import DataPathState
+from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.information import LaneMonitor
 from drivers.interfaces import PowerReading
 from drivers.units import w_from_dbm
@@ -88,6 +88,17 @@ class FakeModule:
         self.told.append((self.clock.now_s(), tuple(lanes)))
         self.disabled = tuple(lanes)
         self._polls = 0
+
+    def get(self, name):
+        assert name == "OutputDisableTx"
+        return tuple(lane in self.disabled for lane in range(1, 9))
+
+    def set_and_verify(self, name, value):
+        assert name == "OutputDisableTx"
+        self.set_output_disable_tx(tuple(lane for lane, off in enumerate(value, start=1) if off))
+
+    def module_state(self):
+        return ModuleState.ModuleReady
 
     def data_path_states(self):
         lit = (DataPathState.DPActivated,) * 8
