@@ -181,6 +181,34 @@ _TABLES: Mapping[str, Mapping[int, str]] = {
     "cable_length_multiplier": {0: "0.1 m", 1: "1 m", 2: "10 m", 3: "100 m"},
     "epl_pages": {0: "none", 1: "1", 2: "2", 3: "3", 4: "4", 5: "8", 6: "12", 7: "16"},
     "supported": {0: "unknown", 1: "not supported", 2: "supported"},
+    "grid_spacing": {
+        0: "3.125 GHz", 1: "6.25 GHz", 2: "12.5 GHz", 3: "25 GHz", 4: "50 GHz", 5: "100 GHz", 6: "33 GHz",
+        7: "75 GHz", 8: "150 GHz", 9: "300 GHz",
+    },
+    "pattern": {
+        0: "PRBS31Q", 1: "PRBS31", 2: "PRBS23Q", 3: "PRBS23", 4: "PRBS15Q", 5: "PRBS15", 6: "PRBS13Q",
+        7: "PRBS13", 8: "PRBS9Q", 9: "PRBS9", 10: "PRBS7Q", 11: "PRBS7", 12: "SSPRQ", 14: "custom",
+        15: "user pattern",
+    },
+    "gating": {0: "not supported", 1: "accuracy 2 ms", 2: "accuracy 20 ms", 3: "accuracy worse than 20 ms"},
+    "measurement_time": {
+        0: "not gated", 1: "5 s", 2: "10 s", 3: "30 s", 4: "60 s", 5: "120 s", 6: "300 s", 7: "custom",
+    },
+    "update_period": {0: "1 s", 1: "5 s"},
+    "diagnostics_selector": {
+        0x00: "nothing",
+        0x01: "bit error ratios",
+        0x02: "counters, host lanes 1-4",
+        0x03: "counters, host lanes 5-8",
+        0x04: "counters, media lanes 1-4",
+        0x05: "counters, media lanes 5-8",
+        0x06: "SNR",
+        0x11: "gated bit error ratios",
+        0x12: "gated counters, host lanes 1-4",
+        0x13: "gated counters, host lanes 5-8",
+        0x14: "gated counters, media lanes 1-4",
+        0x15: "gated counters, media lanes 5-8",
+    },
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from drivers.cmis.errors import InvalidMemoryError, PageUnavailableError
+from drivers.cmis.errors import BytesNotReadError, InvalidMemoryError, PageUnavailableError
 
 HALF = 128
 """Bytes of lower memory, and of every upper page."""
@@ -17,6 +17,7 @@ _CHECKSUMS: dict[int, tuple[int, int, int]] = {  # page: (stored at, first byte 
     0x00: (222, 128, 221),
     0x01: (255, 130, 254),  # without the firmware revision in 128-129, which an update changes
     0x02: (255, 128, 254),
+    0x04: (255, 128, 254),
 }
 
 
@@ -34,8 +35,28 @@ def check_span(byte: int, length: int) -> None:
         raise ValueError(f"{length} bytes from byte {byte} do not lie within bytes 0..127 or 128..255")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Consecutive bytes of one half. ``page`` is None for lower memory, whose bank is 0."""
+
+    bank: int
+    page: int | None
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        where = "lower" if self.page is None else f"{self.page:02X}h"
+        if self.page is not None and self.bank:
+            where += f"@{self.bank}"
+        return f"{where}:{self.first}" + (f"-{self.last}" if self.last > self.first else "")
+
+
 class MemoryImage:
-    """Lower memory (may be missing in a dump) and upper pages of 128 bytes, keyed by (bank, page)."""
+    """Lower memory (may be missing in a dump) and upper pages of 128 bytes, keyed by (bank, page).
+
+    Single bytes may be missing too, such as flags that a dump did not want to clear by reading them
+    (:meth:`mark_unread`): they are refused like a missing page, never given as zeros.
+    """
 
     def __init__(
         self, lower: bytes | None = bytes(HALF), pages: Mapping[tuple[int, int], bytes] | None = None
@@ -45,6 +66,7 @@ class MemoryImage:
         if self._lower is not None and len(self._lower) != HALF:
             raise InvalidMemoryError(f"lower memory has {len(self._lower)} bytes, expected {HALF}")
         self._pages: dict[tuple[int, int], bytearray] = {}
+        self._unread: dict[tuple[int, int] | None, set[int]] = {}  # None: lower memory
         for (bank, page), data in (pages or {}).items():
             self.add_page(bank, page, data)
 
@@ -58,6 +80,45 @@ class MemoryImage:
         if len(data) != HALF:
             raise InvalidMemoryError(f"page {page:02X}h bank {bank} has {len(data)} bytes, expected {HALF}")
         self._pages[page_key(bank, page)] = bytearray(data)
+        self._unread.pop(page_key(bank, page), None)
+
+    def add_lower(self, data: bytes) -> None:
+        """Create or replace lower memory.
+
+        :raises InvalidMemoryError: when it does not have 128 bytes.
+        """
+        if len(data) != HALF:
+            raise InvalidMemoryError(f"lower memory has {len(data)} bytes, expected {HALF}")
+        self._lower = bytearray(data)
+        self._unread.pop(None, None)
+
+    def mark_unread(self, bank: int, page: int, byte: int, length: int) -> None:
+        """Say that these bytes of a half that the image holds are not known, until they are written.
+
+        :raises PageUnavailableError: when the image does not hold that half.
+        """
+        check_span(byte, length)
+        self._half(bank, page, byte)
+        self._unread.setdefault(_half_key(bank, page, byte), set()).update(range(byte, byte + length))
+
+    def unread(self) -> tuple[Span, ...]:
+        """Bytes that are not known within the halves that the image holds, lower memory first."""
+        keys = sorted(self._unread, key=lambda key: (-1, -1) if key is None else key)
+        return tuple(span for key in keys for span in _spans(key, self._unread[key]))
+
+    def known(self, bank: int, page: int | None) -> tuple[tuple[int, bytes], ...]:
+        """(first byte, bytes) of every known stretch of a half, in order; ``page`` None: lower memory.
+
+        :raises PageUnavailableError: when the image does not hold that half.
+        """
+        start = 0 if page is None else HALF
+        half = self._half(bank, page or 0, start)
+        key = _half_key(bank, page or 0, start)
+        known = set(range(start, start + HALF)) - self._unread.get(key, set())
+        return tuple(
+            (span.first, bytes(half[span.first - start : span.last - start + 1]))
+            for span in _spans(key, known)
+        )
 
     def has(self, bank: int, page: int) -> bool:
         """Whether this upper page is there."""
@@ -75,10 +136,13 @@ class MemoryImage:
     def get(self, bank: int, page: int, byte: int, length: int) -> bytes:
         """Read ``length`` bytes from ``byte`` (0..255; below 128 bank and page do not matter).
 
-        :raises PageUnavailableError: when the image does not hold them.
+        :raises PageUnavailableError: when the image does not hold them; :class:`BytesNotReadError`, which
+            is one, when it holds the page but not all of these bytes.
         """
         check_span(byte, length)
         half = self._half(bank, page, byte)
+        if self._unread:
+            self._check_known(bank, page, byte, length)
         start = byte % HALF
         return bytes(half[start : start + length])
 
@@ -90,13 +154,26 @@ class MemoryImage:
         check_span(byte, len(data))
         start = byte % HALF
         self._half(bank, page, byte)[start : start + len(data)] = data
+        if self._unread:
+            self._unread.get(_half_key(bank, page, byte), set()).difference_update(
+                range(byte, byte + len(data))
+            )
 
     def copy(self) -> MemoryImage:
         """An independent copy."""
-        return MemoryImage(
+        twin = MemoryImage(
             None if self._lower is None else bytes(self._lower),
             {key: bytes(data) for key, data in self._pages.items()},
         )
+        twin._unread = {key: set(unread) for key, unread in self._unread.items()}
+        return twin
+
+    def _check_known(self, bank: int, page: int, byte: int, length: int) -> None:
+        key = _half_key(bank, page, byte)
+        missing = self._unread.get(key, set()).intersection(range(byte, byte + length))
+        if missing:
+            spans = ", ".join(str(span) for span in _spans(key, missing))
+            raise BytesNotReadError(bank, None if byte < HALF else page, spans)
 
     def _half(self, bank: int, page: int, byte: int) -> bytearray:
         if byte < HALF:
@@ -107,6 +184,22 @@ class MemoryImage:
             return self._pages[page_key(bank, page)]
         except KeyError:
             raise PageUnavailableError(bank, page, "the image does not hold it") from None
+
+
+def _half_key(bank: int, page: int, byte: int) -> tuple[int, int] | None:
+    return None if byte < HALF else page_key(bank, page)
+
+
+def _spans(key: tuple[int, int] | None, numbers: set[int]) -> Iterator[Span]:
+    """Runs of consecutive byte numbers."""
+    bank, page = key if key is not None else (0, None)
+    first: int | None = None
+    for byte in sorted(numbers):
+        if first is None:
+            first = byte
+        if byte + 1 not in numbers:
+            yield Span(bank, page, first, byte)
+            first = None
 
 
 @dataclass(frozen=True, slots=True)

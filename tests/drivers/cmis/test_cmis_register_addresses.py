@@ -5,7 +5,7 @@ Host and simulated module share one set of tables, so a wrong address would go u
 A line is ``page start type names``. ``start``: ``9`` or ``138-139`` bytes, ``1.7-4`` bits; with ``8.0+``
 each name is the next bit, with ``128+2`` the next two bytes. ``type``: ``u`` unsigned, ``s`` signed, ``a``
 text, ``x`` raw, ``l`` a bit for each lane, ``n`` a nibble for each lane; then bytes of one element, ``x8``
-for an element for each of 8 lanes, and ``*`` what a step is worth.
+for an element for each of 8 lanes, ``f`` is F16, ``U`` little-endian, and ``*`` what a step is worth.
 """
 
 from __future__ import annotations
@@ -254,6 +254,143 @@ PAGE_11H = """
 """
 
 
+PAGE_03H = "03h 128-255 x128 UserEEPROM"
+
+PAGE_04H = """
+04h 128.0+  u GridSupported3p125GHz GridSupported6p25GHz GridSupported12p5GHz GridSupported25GHz
+04h 128.4+  u GridSupported50GHz GridSupported100GHz GridSupported33GHz GridSupported75GHz
+04h 129.5+  u GridSupported300GHz GridSupported150GHz FineTuningSupported
+04h 130+2   s2 LowChannel3p125GHz HighChannel3p125GHz LowChannel6p25GHz HighChannel6p25GHz
+04h 138+2   s2 LowChannel12p5GHz HighChannel12p5GHz LowChannel25GHz HighChannel25GHz
+04h 146+2   s2 LowChannel50GHz HighChannel50GHz LowChannel100GHz HighChannel100GHz
+04h 154+2   s2 LowChannel33GHz HighChannel33GHz LowChannel75GHz HighChannel75GHz
+04h 162+2   s2 LowChannel150GHz HighChannel150GHz LowChannel300GHz HighChannel300GHz
+04h 190-191 u2*1/1000 FineTuningResolution
+04h 192+2   s2*1/1000 FineTuningLowOffset FineTuningHighOffset
+04h 196.7   u ProgOutputPowerPerLaneSupported
+04h 198+2   s2*1/100 ProgOutputPowerMin ProgOutputPowerMax
+04h 255     u PageChecksum04h
+"""
+
+PAGE_12H = """
+12h 128-135.7-4 ux8 GridSpacingTx
+12h 128-135.0   ux8 FineTuningEnableTx
+12h 136-151     s2x8 ChannelNumberTx
+12h 152-167     s2x8 FineTuningOffsetTx
+12h 168-199     u4x8 CurrentLaserFrequencyTx
+12h 200-215     s2x8*1/100 TargetOutputPowerTx
+12h 222-229.0   ux8 WavelengthIsUnlockedTx
+12h 222-229.1   ux8 TuningInProgressTx
+12h 230         l LaserTuningFlagSummaryTx
+12h 231-238.0   ux8 TuningCompleteFlagTx
+12h 231-238.1   ux8 WavelengthUnlockedFlagTx
+12h 231-238.2   ux8 InvalidChannelFlagTx
+12h 231-238.3   ux8 TuningNotAcceptedFlagTx
+12h 231-238.4   ux8 FineTuningOutOfRangeFlagTx
+12h 231-238.5   ux8 TargetOutputPowerOutOfRangeFlagTx
+12h 239-246.0   ux8 TuningCompleteMaskTx
+12h 239-246.1   ux8 WavelengthUnlockedMaskTx
+12h 239-246.2   ux8 InvalidChannelMaskTx
+12h 239-246.3   ux8 TuningNotAcceptedMaskTx
+12h 239-246.4   ux8 FineTuningOutOfRangeMaskTx
+12h 239-246.5   ux8 TargetOutputPowerOutOfRangeMaskTx
+"""
+
+# Bits of 129 and the masks' order are not certain.
+PAGE_13H = """
+13h 128.0+  u MediaSideOutputLoopbackSupported MediaSideInputLoopbackSupported
+13h 128.2+  u HostSideOutputLoopbackSupported HostSideInputLoopbackSupported
+13h 128.4+  u PerLaneHostLoopbacksSupported PerLaneMediaLoopbacksSupported
+13h 128.6   u SimultaneousHostAndMediaLoopbacksSupported
+13h 129.0   u AutoRestartGatingSupported
+13h 129.3+  u PerLaneGatingTimersSupported PeriodicUpdatesSupported GatingResultsSupported
+13h 129.7-6 u GatingSupported
+13h 130.0+  u BitErrorRatioResultsSupported BitsAndErrorsCountingSupported
+13h 130.4+  u HostSideInputSNRSupported MediaSideInputSNRSupported HostSideFECSupported MediaSideFECSupported
+13h 131.7-0 u PatternLocations
+13h 132+2   U2 HostSideGeneratorPatterns MediaSideGeneratorPatterns
+13h 136+2   U2 HostSideCheckerPatterns MediaSideCheckerPatterns
+13h 140.7-4 u GeneratorClockCapabilities
+13h 140.3-0 u UserPatternLengthCode
+13h 141.7-0 u HostSidePatternFeatures
+13h 142.7-0 u MediaSidePatternFeatures
+13h 144+1   l HostSideGeneratorEnable HostSideGeneratorDataInvert HostSideGeneratorByteSwap
+13h 147     l HostSideGeneratorPreFEC
+13h 148-151 n HostSideGeneratorPatternSelect
+13h 152+1   l MediaSideGeneratorEnable MediaSideGeneratorDataInvert MediaSideGeneratorByteSwap
+13h 155     l MediaSideGeneratorPreFEC
+13h 156-159 n MediaSideGeneratorPatternSelect
+13h 160+1   l HostSideCheckerEnable HostSideCheckerDataInvert HostSideCheckerByteSwap
+13h 163     l HostSideCheckerPostFEC
+13h 164-167 n HostSideCheckerPatternSelect
+13h 168+1   l MediaSideCheckerEnable MediaSideCheckerDataInvert MediaSideCheckerByteSwap
+13h 171     l MediaSideCheckerPostFEC
+13h 172-175 n MediaSideCheckerPatternSelect
+13h 176.7-0 u GeneratorClockSource
+13h 177.7   u StartStopIsGlobal
+13h 177.5   u ResetErrorInformation
+13h 177.4   u AutoRestartGating
+13h 177.3-1 u MeasurementTime
+13h 177.0   u UpdatePeriodSelect
+13h 178-179 u2 CheckerClockSource
+13h 180+1   l MediaSideOutputLoopbackEnable MediaSideInputLoopbackEnable
+13h 182+1   l HostSideOutputLoopbackEnable HostSideInputLoopbackEnable
+13h 184-191 x8 DiagnosticsScratchpad
+13h 206.7   u LossOfReferenceClockMask
+13h 208+1   l GatingCompleteMaskHost GatingCompleteMaskMedia
+13h 210+1   l PatternGeneratorLOLMaskHost PatternGeneratorLOLMaskMedia
+13h 212+1   l PatternCheckerLOLMaskHost PatternCheckerLOLMaskMedia
+13h 224-255 x32 UserPattern
+"""
+
+PAGE_14H = """
+14h 128     u DiagnosticsSelector
+14h 132.7   u LossOfReferenceClockFlag
+14h 134+1   l GatingCompleteFlagHost GatingCompleteFlagMedia
+14h 136+1   l PatternGeneratorLOLFlagHost PatternGeneratorLOLFlagMedia
+14h 138+1   l PatternCheckerLOLFlagHost PatternCheckerLOLFlagMedia
+14h 192-255 x64 DiagnosticsData
+14h 192-207 f2x8 BitErrorRatioHost
+14h 208-223 f2x8 BitErrorRatioMedia
+14h 192-255 U8x8 ErrorAndBitCounters
+14h 208-223 U2x8*1/256 SNRHost
+14h 240-255 U2x8*1/256 SNRMedia
+"""
+
+VDM = """
+20h 128-255 u2x64 VDMDescriptorsGroup1
+21h 128-255 u2x64 VDMDescriptorsGroup2
+22h 128-255 u2x64 VDMDescriptorsGroup3
+23h 128-255 u2x64 VDMDescriptorsGroup4
+24h 128-255 u2x64 VDMSamplesGroup1
+25h 128-255 u2x64 VDMSamplesGroup2
+26h 128-255 u2x64 VDMSamplesGroup3
+27h 128-255 u2x64 VDMSamplesGroup4
+28h 128-255 u2x64 VDMThresholdsGroup1
+29h 128-255 u2x64 VDMThresholdsGroup2
+2Ah 128-255 u2x64 VDMThresholdsGroup3
+2Bh 128-255 u2x64 VDMThresholdsGroup4
+2Ch 128-159 nx64 VDMFlagsGroup1
+2Ch 160-191 nx64 VDMFlagsGroup2
+2Ch 192-223 nx64 VDMFlagsGroup3
+2Ch 224-255 nx64 VDMFlagsGroup4
+2Dh 128-159 nx64 VDMMasksGroup1
+2Dh 160-191 nx64 VDMMasksGroup2
+2Dh 192-223 nx64 VDMMasksGroup3
+2Dh 224-255 nx64 VDMMasksGroup4
+2Fh 128.1-0 u VDMGroupsSupported
+2Fh 129-130 u2*1/10000 VDMFineIntervalLength
+2Fh 144.6+  u VDMPowerSavingMode VDMFreezeRequest
+2Fh 145.6+  u VDMUnfreezeDone VDMFreezeDone
+"""
+
+CDB = """
+9Fh 128+2   u2 CdbCommandID CdbEPLLength
+9Fh 132+1   u CdbLPLLength CdbChkCode CdbRPLLength CdbRPLChkCode
+9Fh 136-255 x120 CdbLPL
+""" + "\n".join(f"{0x9F + n:02X}h 128-255 x128 CdbEPLPage{n}" for n in range(1, 17))
+
+
 def _applications() -> str:
     """Descriptors of four bytes: 1..8 from lower:86, 9..15 from 01h:223; media lanes from 01h:176."""
     lines = []
@@ -275,6 +412,7 @@ class Expected(NamedTuple):
     length: int
     lanes: int
     scale: float
+    little_endian: bool
 
 
 _KINDS = {
@@ -284,6 +422,8 @@ _KINDS = {
     "x": Kind.RAW,
     "l": Kind.LANE_BITS,
     "n": Kind.LANE_NIBBLES,
+    "f": Kind.F16,
+    "U": Kind.UINT,
 }
 
 
@@ -291,7 +431,7 @@ def _rows(table: str) -> dict[str, Expected]:
     rows: dict[str, Expected] = {}
     for line in filter(None, table.splitlines()):
         page, start, form, *names = line.split()
-        kind, length, lanes, step = re.fullmatch(r"(.)(\d*)(x8)?(?:\*(.+))?", form).groups()  # type: ignore[union-attr]
+        kind, length, lanes, step = re.fullmatch(r"(.)(\d*)(?:x(\d+))?(?:\*(.+))?", form).groups()  # type: ignore[union-attr]
         for index, name in enumerate(names):
             where = start
             if start.endswith(".0+") or re.fullmatch(r"\d+\.\d\+", start):
@@ -306,13 +446,15 @@ def _rows(table: str) -> dict[str, Expected]:
                 f"{page}:{where}",
                 _KINDS[kind],
                 int(length or 1),
-                8 if lanes or kind == "n" else 1,
+                int(lanes or (8 if kind == "n" else 1)),
                 float(Fraction(step or 1)),
+                kind == "U",
             )
     return rows
 
 
-EXPECTED = _rows("\n".join((LOWER, PAGE_00H, PAGE_01H, PAGE_02H, PAGE_10H, PAGE_11H, _applications())))
+_PAGES = (LOWER, PAGE_00H, PAGE_01H, PAGE_02H, PAGE_03H, PAGE_04H, PAGE_10H, PAGE_11H, PAGE_12H, PAGE_13H)
+EXPECTED = _rows("\n".join((*_PAGES, PAGE_14H, VDM, CDB, _applications())))
 
 
 def test_the_table_covers_every_field() -> None:
@@ -323,11 +465,11 @@ def test_the_table_covers_every_field() -> None:
 def test_a_field_lies_where_cmis_puts_it(name: str) -> None:
     field: Field = FIELDS[name]
     lanes = 1 if field.kind is Kind.LANE_BITS else field.lanes
-    found = Expected(field.where, field.kind, field.length, lanes, field.scale)
+    found = Expected(field.where, field.kind, field.length, lanes, field.scale, field.little_endian)
     assert found[:4] == EXPECTED[name][:4]
     assert found.scale == pytest.approx(EXPECTED[name].scale, rel=1e-12)
     assert field.offset == (1.0 if name == "ModulePowerClass" else 0.0)  # code 0 is class 1
-    assert not field.little_endian
+    assert found.little_endian == EXPECTED[name].little_endian
 
 
 def _bytes_of(*accesses: Access) -> dict[str, set[int]]:
@@ -339,8 +481,17 @@ def _bytes_of(*accesses: Access) -> dict[str, set[int]]:
     return found
 
 
+_UPPER = set(range(128, 256))
+
+
 def test_the_host_may_do_what_cmis_says() -> None:
-    assert _bytes_of(Access.RO_COR) == {"lower": {8, 9, 10, 11}, "11h": set(range(134, 154))}
+    assert _bytes_of(Access.RO_COR) == {
+        "lower": {8, 9, 10, 11},
+        "11h": set(range(134, 154)),
+        "12h": set(range(231, 239)),
+        "14h": {132, *range(134, 140)},
+        "2Ch": _UPPER,
+    }
     assert _bytes_of(Access.WO) == {
         "lower": set(range(118, 126)),
         "10h": {135, 136, 143, 144, 176, 177, 178, 179},
@@ -355,5 +506,12 @@ def test_the_host_may_do_what_cmis_says() -> None:
         | set(range(213, 233))
         | set(range(240, 256))
     )
-    assert writable.keys() == {"lower", "10h"}
+    assert writable["12h"] == {*range(128, 168), *range(200, 216), *range(239, 247)}
+    assert writable["13h"] == {*range(144, 192), 206, *range(208, 214), *range(224, 256)}
+    assert writable["14h"] == {128}
+    assert writable["2Fh"] == {144}
+    assert writable["9Fh"] == _UPPER - {134, 135}
+    whole_pages = {"03h", "2Dh", *(f"{page:02X}h" for page in range(0xA0, 0xB0))}
+    assert all(writable[page] == _UPPER for page in whole_pages)
+    assert writable.keys() == {"lower", "10h", "12h", "13h", "14h", "2Fh", "9Fh"} | whole_pages
     assert all(field.banked == (field.page >= 0x10) for field in FIELDS.values())
