@@ -132,6 +132,21 @@ class Conditioner:
             advice="Check the sense leads, the current limit and the lead resistance in the bench file.",
         )
 
+    def require_vcc(self, vcc_v: float) -> None:
+        """Look whether the connector still stands at a voltage.
+
+        :raises NotSettledError: when it is outside the bench file's tolerance.
+        """
+        reading = self.read_connector()
+        tolerance_v = self._bench.spec.supply.tolerance_v
+        if abs(reading.voltage_v - vcc_v) > tolerance_v:
+            raise NotSettledError(
+                "power_supply",
+                f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
+                f"expected {vcc_v:.3f} V within {tolerance_v:.3f} V",
+                advice="Check the sense leads, the current limit and the lead resistance in the bench file.",
+            )
+
     def _require_supply(self) -> None:
         """Look whether the supply still stands where it was set, before it is set to anything else.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Self
 
 from drivers.cmis.errors import InvalidMemoryError
@@ -215,6 +214,7 @@ _TABLES: Mapping[str, Mapping[int, str]] = {
 @cache
 def _sff8024() -> Mapping[str, Mapping[int, str]]:
     import tomllib  # only when a code is to be named
+    from importlib import resources
 
     text = resources.files(__package__).joinpath("sff8024.toml").read_text(encoding="utf-8")
     document = tomllib.loads(text)

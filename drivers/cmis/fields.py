@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cache
 from typing import Protocol, TypeAlias
 
 LANES = 8
 """Host or media lanes of one bank."""
+
+_STRUCT_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 Scalar: TypeAlias = int | float | str | bytes
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -82,8 +87,14 @@ class Field:
     since: str = "4.0"
     little_endian: bool = False
     doc: str = ""
+    size: int = dataclass_field(init=False, repr=False, compare=False)
+    """Bytes from the first to the last one used."""
+    _decoder: Callable[[bytes], Value] | None = dataclass_field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", self._size())
         end = self.byte + self.size
         if self.byte < 0 or end > 256 or self.byte < 128 < end:
             raise ValueError(f"field {self.name}: bytes {self.byte}..{end - 1} are not within one half")
@@ -95,15 +106,22 @@ class Field:
             raise ValueError(f"field {self.name}: bits {self.msb}..{self.lsb} are not within a byte")
         if self.msb is not None and (self.length != 1 or self.kind not in (Kind.UINT, Kind.SINT)):
             raise ValueError(f"field {self.name}: a range of bits is of one byte and of an integer")
+        if self.kind in (Kind.UINT, Kind.SINT, Kind.F16) and self.length not in _STRUCT_CODES:
+            raise ValueError(f"field {self.name}: numbers have 1, 2, 4 or 8 bytes, not {self.length}")
 
-    @property
-    def size(self) -> int:
-        """Bytes from the first to the last one used."""
+    def _size(self) -> int:
         if self.kind is Kind.LANE_NIBBLES:
             return (self.lanes + 1) // 2
         if self.kind is Kind.LANE_BITS:
             return 1
         return self.length * self.lanes
+
+    @property
+    def decoder(self) -> Callable[[bytes], Value]:
+        """What makes a value of the field's ``size`` bytes; put together once, when it is first needed."""
+        if self._decoder is None:
+            object.__setattr__(self, "_decoder", _decoder_of(self))
+        return self._decoder or _decoder_of(self)
 
     @property
     def bits(self) -> int:
@@ -133,20 +151,12 @@ def decode(field: Field, memory: ReadableImage, bank: int = 0) -> Value:
     :raises CmisError: what ``memory.get`` raises when the page is not there.
     """
     raw = memory.get(bank if field.banked else 0, field.page, field.byte, field.size)
-    return decode_bytes(field, raw)
+    return field.decoder(raw)
 
 
 def decode_bytes(field: Field, raw: bytes) -> Value:
     """Value of a field from its ``field.size`` bytes."""
-    if field.kind is Kind.LANE_BITS:
-        return tuple(bool(raw[0] >> index & 1) for index in range(LANES))
-    if field.kind is Kind.LANE_NIBBLES:
-        return tuple(raw[index // 2] >> 4 * (index % 2) & 0xF for index in range(field.lanes))
-    step = field.length
-    elements = tuple(
-        _decode_element(field, raw[start : start + step]) for start in range(0, step * field.lanes, step)
-    )
-    return elements if field.lanes > 1 else elements[0]
+    return field.decoder(raw)
 
 
 def encode(field: Field, value: Value | Sequence[Scalar], memory: WritableImage, bank: int = 0) -> None:
@@ -217,21 +227,50 @@ def f16_from_float(value: float) -> int:
     raise ValueError(f"F16 holds at most 2047e7, not {value}")
 
 
-def _decode_element(field: Field, raw: bytes) -> Scalar:
-    if field.kind is Kind.ASCII:
-        return decode_text(raw)
-    if field.kind is Kind.RAW:
-        return raw
-    number = int.from_bytes(raw, "little" if field.little_endian else "big")
+def _decoder_of(field: Field) -> Callable[[bytes], Value]:
+    """The function from a field's bytes to its value, with all that is known beforehand worked in."""
+    if field.kind is Kind.LANE_BITS:
+        lane_bits = _lane_bits()
+        return lambda raw: lane_bits[raw[0]]
+    if field.kind is Kind.LANE_NIBBLES:
+        places = tuple((index // 2, 4 * (index % 2)) for index in range(field.lanes))
+        return lambda raw: tuple(raw[byte] >> shift & 0xF for byte, shift in places)
+    step = field.length
+    if field.kind in (Kind.ASCII, Kind.RAW):
+        one: Callable[[bytes], Scalar] = decode_text if field.kind is Kind.ASCII else bytes
+        if field.lanes == 1:
+            return one
+        return lambda raw: tuple(one(raw[start : start + step]) for start in range(0, len(raw), step))
+    value_of = _number_decoder(field)
+    unpack = struct.Struct(f"{'<' if field.little_endian else '>'}{field.lanes}{_STRUCT_CODES[step]}").unpack
+    if field.lanes > 1:
+        return lambda raw: tuple([value_of(number) for number in unpack(raw)])
+    return lambda raw: value_of(unpack(raw)[0])
+
+
+def _number_decoder(field: Field) -> Callable[[int], Scalar]:
+    """From an unsigned integer to a number in the field's unit."""
     if field.kind is Kind.F16:
-        return f16_to_float(number)
-    if field.msb is not None and field.lsb is not None:
-        number = number >> field.lsb & (1 << field.bits) - 1
-    if field.kind is Kind.SINT and number >> (field.bits - 1):
-        number -= 1 << field.bits
-    if _is_plain(field):
-        return number + int(field.offset)
-    return number * field.scale + field.offset
+        return f16_to_float
+    low = field.lsb or 0
+    mask = (1 << field.bits) - 1
+    sign = 1 << field.bits - 1 if field.kind is Kind.SINT else 0
+    scale, offset, step = field.scale, field.offset, int(field.offset)
+    plain = _is_plain(field)
+
+    def whole(number: int) -> int:
+        return ((number >> low & mask) ^ sign) - sign + step
+
+    def scaled(number: int) -> float:
+        return (((number >> low & mask) ^ sign) - sign) * scale + offset
+
+    return whole if plain else scaled
+
+
+@cache
+def _lane_bits() -> tuple[tuple[bool, ...], ...]:
+    """The 8 truth values of each byte."""
+    return tuple(tuple(bool(byte >> index & 1) for index in range(LANES)) for byte in range(256))
 
 
 def _encode_element(field: Field, value: object, old: bytes) -> bytes:

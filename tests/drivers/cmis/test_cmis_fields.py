@@ -52,6 +52,8 @@ def element(field: Field) -> st.SearchStrategy[Any]:
         return text.map(lambda value: value.rstrip(" "))
     if field.kind is Kind.RAW:
         return st.binary(min_size=field.length, max_size=field.length)
+    if field.kind is Kind.F16:
+        return st.integers(0, 0xFFFF).map(f16_to_float)
     if field.scale == 1.0:
         return integers(field).map(lambda raw: raw + int(field.offset))
     return integers(field).map(lambda raw: raw * field.scale + field.offset)
@@ -96,15 +98,21 @@ def test_every_field_says_what_it_is() -> None:
 
 
 def test_banked_fields_are_those_of_page_10h_and_up() -> None:
-    assert {field.page for field in FIELDS.values() if field.banked} == {0x10, 0x11}
+    assert {field.page for field in FIELDS.values() if field.banked} == {
+        *range(0x10, 0x15),
+        *range(0x20, 0x2E),
+        0x2F,
+        *range(0x9F, 0xB0),
+    }
     assert all(field.banked for field in FIELDS.values() if field.page >= 0x10)
 
 
 def test_only_fields_of_bytes_that_are_shared_on_purpose_overlap() -> None:
-    """Each bit belongs to one field, but for DPConfig, which is also named as a whole byte."""
+    """Each bit belongs to one field, but for DPConfig, which is also named as a whole byte, and for the
+    data of page 14h, whose meaning follows its selector."""
     owners: dict[tuple[int, int, int], str] = {}
     for field in FIELDS.values():
-        if field.name.endswith("_DPConfig"):
+        if field.name.endswith("_DPConfig") or (field.page == 0x14 and field.byte >= 192):
             continue
         low, high = (field.lsb, field.msb) if field.msb is not None else (0, 7)
         assert low is not None
