@@ -10,17 +10,21 @@ import errno
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
-
-from smbus2 import i2c_msg
+from typing import TYPE_CHECKING, Protocol
 
 from drivers.clock import Clock
 from drivers.errors import ConnectionFailedError, NoReplyError
+
+if TYPE_CHECKING:
+    from smbus2 import i2c_msg  # elsewhere when it is used: dumps and other ways to a module need no bus
 
 # What Linux bus drivers return when the target does not acknowledge; which one depends on the adapter. EIO
 # is ambiguous: adapters give it for a missing acknowledge and for faults of the bus, so who blames a target
 # has to see first whether another one on the bus still answers. ENODEV is an adapter that was unplugged.
 _NACK_ERRNOS = frozenset({errno.ENXIO, errno.EREMOTEIO, errno.EIO})
+
+MAX_MESSAGES = 42
+"""Messages that Linux takes in one transaction (I2C_RDWR_IOCTL_MAX_MSGS); a read behind an address is two."""
 
 
 class SmbusLike(Protocol):
@@ -35,6 +39,11 @@ class SmbusLike(Protocol):
 
 class I2cNackError(NoReplyError):
     """The target did not acknowledge. A module that is busy does this for as long as it may."""
+
+
+class I2cRefusedByAdapterError(ConnectionFailedError):
+    """The adapter cannot do a transaction of this form (EOPNOTSUPP). Linux finds that out before anything
+    is transferred, so nothing has happened on the bus."""
 
 
 class I2cBus:
@@ -57,6 +66,8 @@ class I2cBus:
         :raises I2cNackError: when the target does not acknowledge.
         :raises ConnectionFailedError: on any other fault of the bus.
         """
+        from smbus2 import i2c_msg
+
         self._transfer(address, i2c_msg.write(address, data))
 
     def write_read(self, address: int, data: bytes, length: int) -> bytes:
@@ -71,9 +82,15 @@ class I2cBus:
         """Write and read as :meth:`write_read` for each of ``parts`` (data, length), all in one transaction
         with repeated starts: nobody else comes between them. Counts as one transaction.
 
+        :raises ValueError: for more parts than :data:`MAX_MESSAGES` allows.
         :raises I2cNackError: when the target does not acknowledge one of the messages.
+        :raises I2cRefusedByAdapterError: when the adapter cannot join as many messages.
         :raises ConnectionFailedError: on any other fault of the bus.
         """
+        if 2 * len(parts) > MAX_MESSAGES:
+            raise ValueError(f"{len(parts)} reads in one transaction; {MAX_MESSAGES // 2} are possible")
+        from smbus2 import i2c_msg
+
         answers = [i2c_msg.read(address, length) for _, length in parts]
         messages: list[i2c_msg] = []
         for (data, _), answer in zip(parts, answers, strict=True):
@@ -96,6 +113,12 @@ class I2cBus:
                 where = f"I2C address 0x{address:02X}"
                 if fault.errno in _NACK_ERRNOS:
                     raise I2cNackError(self.name, f"{where} does not acknowledge") from fault
+                if fault.errno == errno.EOPNOTSUPP:
+                    raise I2cRefusedByAdapterError(
+                        self.name,
+                        f"{where}: the adapter cannot do a transaction of {len(messages)} messages: {fault}",
+                        advice="Use an adapter that joins messages with repeated starts.",
+                    ) from fault
                 raise ConnectionFailedError(
                     self.name,
                     f"{where}: {fault}",

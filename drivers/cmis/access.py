@@ -6,25 +6,45 @@ limit has passed is the module said not to respond.
 
 A module that restarts (reset, brown-out, exchange) has page 00h selected again and tells nobody. So every
 access to upper memory reads BankSelect and PageSelect as well, a read in the same bus transaction.
+
+Latched flags are cleared when their read is acknowledged, and a module that refuses does so at an address
+byte, never within a read. So a read of flags that was refused has cleared nothing and is simply repeated,
+as long as nothing that may be refused follows it in the same transaction: see :func:`transactions_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from drivers.clock import Clock
 from drivers.cmis.errors import ModuleNotRespondingError, PageUnavailableError
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
-from drivers.i2c import I2cBus, I2cNackError
+from drivers.cmis.latched import holds_flags
+from drivers.cmis.ports import SHORTEST_ACCESS, AccessLimits, check_page, where
+from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError
+
+__all__ = [
+    "BANK_SELECT",
+    "MODULE_ADDRESS",
+    "NV_PAGES",
+    "NV_WRITE_HOLD_OFF_S",
+    "PAGE_SELECT",
+    "SHORTEST_TRANSACTION",
+    "SOFTWARE_RESET",
+    "WRITE_HOLD_OFF_S",
+    "AccessLimits",
+    "I2cMemory",
+    "transactions_of",
+]
 
 MODULE_ADDRESS = 0x50
 BANK_SELECT = 126
 PAGE_SELECT = 127
 SOFTWARE_RESET = (26, 0x08)
 """Byte and bit of SoftwareReset in lower memory (section 8.2)."""
-SHORTEST_TRANSACTION = 8
+SHORTEST_TRANSACTION = SHORTEST_ACCESS
 """Bytes that every module takes and gives in one transaction (section 5.2)."""
 
 WRITE_HOLD_OFF_S = 0.010
@@ -37,17 +57,27 @@ NV_PAGES = frozenset({0x03})
 _CLOCK_STEP_S = 1e-6
 """Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
 
+_FIRST_PAUSE_S = 100e-6  # about what a refused address byte costs at 100 kHz; doubled after each refusal
+_LONGEST_PAUSE_S = 0.010
+
 _SELECTS = 2  # how often a page is selected before it is said not to be there: a restart may spoil one
 
+_Span = tuple[int, int]
 _Result = TypeVar("_Result")
 
 
 class I2cMemory:
-    """:class:`drivers.interfaces.MemoryPort` over a bus.
+    """:class:`drivers.interfaces.MemoryPort` over a bus; also all the optional Protocols of
+    :mod:`drivers.cmis.ports`.
 
-    ``max_read`` and ``max_write``: bytes of one transaction, even and at least 8, so that no two-byte
-    value is read in halves of different age. 8 is what every module must take; 128 is for modules that
-    advertise it (01h:251 for reads [uncertain which bits]).
+    ``max_read`` and ``max_write``: bytes of one access, as :class:`AccessLimits` (:attr:`limits` sets all).
+    8 is what every module must take; 128 is for modules that advertise it
+    (:func:`drivers.cmis.polling.advertised_limits`) and for those that give it without saying so.
+
+    ``combine``: several reads may share a bus transaction, joined by repeated starts. Most adapters can
+    (Linux takes 42 messages). Those that do one write and one read at most refuse with EOPNOTSUPP before
+    anything is transferred; that is noticed, and from then on each read is a transaction of its own, with
+    the page looked at after it.
     """
 
     def __init__(
@@ -59,20 +89,37 @@ class I2cMemory:
         max_read: int = 8,
         max_write: int = 8,
         hold_off_s: float = WRITE_HOLD_OFF_S,
+        combine: bool = True,
     ) -> None:
-        if not all(SHORTEST_TRANSACTION <= size <= HALF and size % 2 == 0 for size in (max_read, max_write)):
-            raise ValueError(
-                f"transactions have an even number of {SHORTEST_TRANSACTION}..{HALF} bytes, "
-                f"not {max_read} read and {max_write} written"
-            )
+        self._limits = AccessLimits(max_read, max_write)
         self._bus = bus
         self._clock = clock
         self._address = address
-        self._max_read = max_read
-        self._max_write = max_write
         self._hold_off_s = hold_off_s
+        self._combine = combine
         self._after_nv_write = False
+        self._expected_hold_off_s = 0.0
         self._selected: tuple[int, int] | None = None
+
+    @property
+    def limits(self) -> AccessLimits:
+        """Longest accesses, bytes."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: AccessLimits) -> None:
+        with self._bus.transaction():
+            self._limits = limits
+
+    @property
+    def combine(self) -> bool:
+        """Whether several reads share a bus transaction; False too once the adapter has refused that."""
+        return self._combine
+
+    @property
+    def selected(self) -> tuple[int, int] | None:
+        """(bank, page) that is believed to be selected, None when it is not known."""
+        return self._selected
 
     def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
         """Read ``length`` bytes from ``byte`` (0..255; below 128 bank and page do not matter).
@@ -83,53 +130,103 @@ class I2cMemory:
         :raises drivers.errors.ConnectionFailedError: when the bus itself fails.
         """
         check_span(byte, length)
-        _check_page(bank, page)
+        check_page(bank, page)
 
-        def where() -> str:
-            return f"reading {_where(bank, page, byte, length)}"
+        def doing() -> str:
+            return f"reading {where(bank, page, byte, length)}"
 
         with self._bus.transaction():
+            longest = self._limits.longest_read(_page_of(page, byte))
             parts: list[bytes] = []
-            for start in range(byte, byte + length, self._max_read):
-                wanted = (bytes([start]), min(self._max_read, byte + length - start))
-                if byte < HALF:
-                    parts += self._read_now((wanted,), where)
-                else:
-                    parts += self._read_on_page(bank, page, (wanted,), where)
+            for start in range(byte, byte + length, longest):
+                parts += self._read_spans(bank, page, ((start, min(longest, byte + length - start)),), doing)
             return b"".join(parts)
+
+    def read_several(self, bank: int, page: int, spans: Sequence[_Span]) -> list[bytes]:
+        """Read ``spans`` of (byte, length), all in lower memory or all in upper memory.
+
+        They share bus transactions as far as :func:`transactions_of` lets them. Answers come in the order of
+        the spans. Raises what :meth:`read` raises.
+
+        :raises ValueError: for spans of both halves, and for one longer than :attr:`limits` allows.
+        """
+        if not spans:
+            return []
+        check_page(bank, page)
+        for byte, length in spans:
+            check_span(byte, length)
+        if len({byte < HALF for byte, _ in spans}) > 1:
+            raise ValueError("spans of lower and of upper memory are read separately")
+        area = _page_of(page, spans[0][0])
+
+        def doing() -> str:
+            first, last = min(byte for byte, _ in spans), max(sum(span) for span in spans)
+            return f"reading {where(bank, page, first, last - first)}"
+
+        with self._bus.transaction():
+            longest = self._limits.longest_read(area)
+            for byte, length in spans:
+                if length > longest:
+                    raise ValueError(f"{length} bytes from byte {byte} in one access; {longest} are allowed")
+            answers: dict[_Span, bytes] = {}
+            for together in transactions_of(area, spans, combine=self._combine):
+                answers.update(zip(together, self._read_spans(bank, page, together, doing), strict=True))
+            return [answers[span] for span in spans]
 
     def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
         """Write ``data`` from ``byte`` on; raises what :meth:`read` raises.
 
-        More than ``max_write`` bytes go in several transactions, one after the other.
+        More bytes than :attr:`limits` allows go in several transactions, one after the other.
         """
         check_span(byte, len(data))
-        _check_page(bank, page)
+        check_page(bank, page)
 
-        def where() -> str:
-            return f"writing {_where(bank, page, byte, len(data))}"
+        def doing() -> str:
+            return f"writing {where(bank, page, byte, len(data))}"
 
         with self._bus.transaction():
             if _spoils_selection(byte, data):
                 self.forget_page()
-            for start in range(0, len(data), self._max_write):
-                part = data[start : start + self._max_write]
+            longest = self._limits.longest_write(_page_of(page, byte))
+            for start in range(0, len(data), longest):
+                part = data[start : start + longest]
                 if byte >= HALF:
-                    self._read_on_page(bank, page, (), where)
-                self._write_now(byte + start, part, where)
+                    self._read_on_page(bank, page, (), doing)
+                self._write_now(byte + start, part, doing)
                 self._after_nv_write = byte >= HALF and page in NV_PAGES
 
     def transaction(self) -> AbstractContextManager[bool]:
         """Hold the bus for a read and the write that depends on it."""
         return self._bus.transaction()
 
+    def expect_hold_off(self, limit_s: float) -> None:
+        """The next access may be refused for up to ``limit_s`` seconds, if that is longer than usual: a
+        foreground CDB command runs (tCDBF, advertised, up to 4.96 s) or is being captured (tCDBC, 80 ms).
+
+        Holds until the module acknowledges once, or has not done so for that long.
+
+        :raises ValueError: for a limit that is not 0 or more.
+        """
+        if not limit_s >= 0.0:
+            raise ValueError(f"a hold-off of {limit_s} s")
+        with self._bus.transaction():
+            self._expected_hold_off_s = limit_s
+
     def forget_page(self) -> None:
         """Select the page anew at the next access: the module was reset or exchanged."""
         with self._bus.transaction():
             self._selected = None
 
+    def _read_spans(
+        self, bank: int, page: int, spans: Sequence[_Span], doing: Callable[[], str]
+    ) -> list[bytes]:
+        parts = tuple((bytes([byte]), length) for byte, length in spans)
+        if spans[0][0] < HALF:
+            return self._read_now(parts, doing)
+        return self._read_on_page(bank, page, parts, doing)
+
     def _read_on_page(
-        self, bank: int, page: int, parts: tuple[tuple[bytes, int], ...], where: Callable[[], str]
+        self, bank: int, page: int, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]
     ) -> list[bytes]:
         """Read ``parts`` of upper memory together with what says which page they are from."""
         wanted = page_key(bank, page)
@@ -139,7 +236,7 @@ class I2cMemory:
                 self._selected = None
                 self._write_now(BANK_SELECT, bytes(wanted), lambda: f"selecting page {page:02X}h bank {bank}")
                 selects += 1
-            (found_bank, found_page), *answers = self._read_now(((bytes([BANK_SELECT]), 2), *parts), where)
+            (found_bank, found_page), answers = self._read_with_selection(parts, doing)
             # A module without this page falls back to page 00h and says so in no other way.
             if found_page == page and (page < FIRST_BANKED_PAGE or found_bank == bank):
                 self._selected = wanted
@@ -152,37 +249,97 @@ class I2cMemory:
                     f"after it was selected the module has page {found_page:02X}h bank {found_bank} selected",
                 )
 
+    def _read_with_selection(
+        self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]
+    ) -> tuple[bytes, list[bytes]]:
+        selection = (bytes([BANK_SELECT]), 2)
+        if self._combine or not parts:
+            try:
+                first, *answers = self._read_together((selection, *parts), doing)
+            except I2cRefusedByAdapterError:
+                if not parts:
+                    raise
+                self._combine = False
+            else:
+                return first, answers
+        # What is selected after the data was selected before them: no module selects a page by itself
+        # but page 00h.
+        answers = [self._read_together((part,), doing)[0] for part in parts]
+        return self._read_together((selection,), doing)[0], answers
+
     def _read_now(self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]) -> list[bytes]:
+        if self._combine or len(parts) == 1:
+            try:
+                return self._read_together(parts, doing)
+            except I2cRefusedByAdapterError:
+                if len(parts) == 1:
+                    raise
+                self._combine = False
+        return [self._read_together((part,), doing)[0] for part in parts]
+
+    def _read_together(self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]) -> list[bytes]:
         return list(self._persist(lambda: self._bus.write_read_several(self._address, parts), doing))
 
     def _write_now(self, byte: int, data: bytes, doing: Callable[[], str]) -> None:
         self._persist(lambda: self._bus.write(self._address, bytes([byte]) + data), doing)
 
     def _persist(self, transfer: Callable[[], _Result], doing: Callable[[], str]) -> _Result:
-        limit_s = max(self._hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0)
-        pause_s = min(0.010, max(0.0005, limit_s / 20))
-        start_s = self._clock.now_s()
+        limit_s = max(
+            self._hold_off_s, self._expected_hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0
+        )
+        # Pauses grow from far below tBPC, of which modules that advertise 01h:169 need a fraction only, so
+        # that no wait is much longer than the hold-off it is for.
+        pause_s = _FIRST_PAUSE_S
+        longest_pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, limit_s / 20))
+        start_s: float | None = None
         while True:
             try:
                 result = transfer()
             except I2cNackError as nack:
-                elapsed_s = self._clock.now_s() - start_s
+                now_s = self._clock.now_s()
+                start_s = now_s if start_s is None else start_s
+                elapsed_s = now_s - start_s
                 if elapsed_s >= limit_s - _CLOCK_STEP_S:
                     self.forget_page()
+                    self._expected_hold_off_s = 0.0
                     raise ModuleNotRespondingError(
                         f"module at I2C address 0x{self._address:02X} on {self._bus.name}: no acknowledge "
                         f"while {doing()}, for {elapsed_s * 1e3:.1f} ms (it may hold off for "
                         f"{limit_s * 1e3:g} ms). Check its supply, ModSelL, ResetL and that it is seated."
                     ) from nack
                 self._clock.sleep(min(pause_s, limit_s - elapsed_s))
+                pause_s = min(2 * pause_s, longest_pause_s)
             else:
                 self._after_nv_write = False
+                self._expected_hold_off_s = 0.0
                 return result
 
 
-def _check_page(bank: int, page: int) -> None:
-    if not (0 <= bank <= 0xFF and 0 <= page <= 0xFF):
-        raise ValueError(f"bank {bank}, page {page}: both must be 0..255")
+def transactions_of(
+    page: int | None, spans: Sequence[_Span], *, combine: bool = True
+) -> list[tuple[_Span, ...]]:
+    """How reads of one page (None: lower memory) are joined into bus transactions.
+
+    Never more messages than Linux takes, the look at the page registers included. A span that holds latched
+    flags is the last of its transaction: whatever is refused after it was read would take its answer along,
+    and the flags are cleared by then. So there is at most one in a transaction.
+    """
+    if not combine:
+        return [(span,) for span in spans]
+    most = MAX_MESSAGES // 2 - (page is not None)
+    flags = [span for span in spans if holds_flags(page, *span)]
+    plain = [span for span in spans if span not in flags]
+    joined: list[tuple[_Span, ...]] = []
+    while plain or flags:
+        room = most - bool(flags)
+        last, flags = flags[:1], flags[1:]
+        joined.append((*plain[:room], *last))
+        plain = plain[room:]
+    return joined
+
+
+def _page_of(page: int, byte: int) -> int | None:
+    return None if byte < HALF else page
 
 
 def _spoils_selection(byte: int, data: bytes) -> bool:
@@ -191,8 +348,3 @@ def _spoils_selection(byte: int, data: bytes) -> bool:
     reset_byte, reset_bit = SOFTWARE_RESET
     resets = byte <= reset_byte < end and bool(data[reset_byte - byte] & reset_bit)
     return resets or byte <= BANK_SELECT < end or byte <= PAGE_SELECT < end
-
-
-def _where(bank: int, page: int, byte: int, length: int) -> str:
-    area = "lower memory" if byte < HALF else f"page {page:02X}h bank {bank}"
-    return f"{area} bytes {byte}..{byte + length - 1}"

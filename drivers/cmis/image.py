@@ -82,6 +82,11 @@ class MemoryImage:
         self._pages[page_key(bank, page)] = bytearray(data)
         self._unread.pop(page_key(bank, page), None)
 
+    def discard_page(self, bank: int, page: int) -> None:
+        """Forget an upper page, if it is there."""
+        self._pages.pop(page_key(bank, page), None)
+        self._unread.pop(page_key(bank, page), None)
+
     def add_lower(self, data: bytes) -> None:
         """Create or replace lower memory.
 
@@ -236,3 +241,43 @@ def update_checksums(image: MemoryImage) -> None:
         if image.has(0, page):
             checksum = page_checksum(page, image.get(0, page, HALF, HALF))
             image.put(0, page, checksum.byte, bytes([checksum.computed]))
+
+
+_MIRROR_BYTES = 16
+_MIRROR_SHARE = 1 / 2
+
+
+def mirrored_pages(image: MemoryImage) -> tuple[tuple[int, int], ...]:
+    """(bank, page) of the upper pages that hold what page 00h holds.
+
+    A module that does not have a page presents page 00h in its place, so these are probably not there.
+    They are the same byte for byte, or in half of the bytes of page 00h that are no padding, of which there
+    must be 16: page 00h of many published dumps was edited afterwards (there mirrors share 72 % and other
+    pages 1 % of these bytes). None without page 00h.
+    """
+    if not image.has(0, 0):
+        return ()
+    reference = _known_bytes(image, 0, 0)
+    telling = {byte for byte, value in reference.items() if value not in (0x00, 0x20, 0xFF)}
+    return tuple(
+        (bank, page)
+        for bank, page in image.pages()
+        if (bank, page) != (0, 0) and _mirrors(_known_bytes(image, bank, page), reference, telling)
+    )
+
+
+def _mirrors(mine: dict[int, int], reference: dict[int, int], telling: set[int]) -> bool:
+    shared = mine.keys() & reference.keys()
+    if not telling & shared:
+        return False
+    if len(shared) >= HALF // 2 and all(mine[byte] == reference[byte] for byte in shared):
+        return True
+    told = telling & shared
+    same = sum(mine[byte] == reference[byte] for byte in told)
+    return len(told) >= _MIRROR_BYTES and same >= _MIRROR_SHARE * len(told)
+
+
+def _known_bytes(image: MemoryImage, bank: int, page: int) -> dict[int, int]:
+    return {
+        byte: value for first, data in image.known(bank, page) for byte, value in enumerate(data, start=first)
+    }

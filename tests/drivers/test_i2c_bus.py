@@ -9,7 +9,7 @@ import pytest
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError, ConnectionFailedError, NoReplyError
-from drivers.i2c import I2cBus, I2cNackError
+from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError
 
 I2C_M_RD = 0x0001
 
@@ -149,3 +149,18 @@ def test_the_lock_is_free_again_after_a_fault(bus, smbus):
 def test_closing_closes_the_adapter(bus, smbus):
     bus.close()
     assert smbus.closed == 1
+
+
+def test_more_reads_than_linux_joins_are_the_callers_mistake(bus, smbus):
+    parts = [(b"\x80", 1)] * (MAX_MESSAGES // 2)
+    assert len(bus.write_read_several(0x50, parts)) == 21
+    with pytest.raises(ValueError, match="22 reads in one transaction; 21 are possible"):
+        bus.write_read_several(0x50, [*parts, (b"\x80", 1)])
+    assert len(smbus.transfers) == 1
+
+
+def test_an_adapter_that_cannot_join_messages_is_told_from_a_broken_one(bus, smbus):
+    smbus.fault = OSError(errno.EOPNOTSUPP, "Operation not supported")
+    with pytest.raises(I2cRefusedByAdapterError, match="a transaction of 4 messages"):
+        bus.write_read_several(0x50, [(b"\x7e", 2), (b"\x80", 1)])
+    assert issubclass(I2cRefusedByAdapterError, ConnectionFailedError)

@@ -1,4 +1,4 @@
-"""Page 12h, control and status of tunable lasers (OIF-CMIS-05.4 §8.11). Banked: 8 media lanes in each bank."""
+"""Page 12h, control and status of tunable lasers (OIF-CMIS-05.4 §8.11). Banked: 8 lanes each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _lanes(
     access: Access = _RO,
     codes: str | None = None,
 ) -> Field:
-    msb, lsb = bits if bits else (None, None)
+    msb, lsb = bits or (None, None)
     return Field(
         name,
         _PAGE,

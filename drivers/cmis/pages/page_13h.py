@@ -65,19 +65,24 @@ FIELDS: tuple[Field, ...] = (
     _bits("GatingResultsSupported", 129, 5, doc="14h selectors 11h to 15h [uncertain]"),
     _bits("PeriodicUpdatesSupported", 129, 4, doc="results while a gate runs [uncertain]"),
     _bits("PerLaneGatingTimersSupported", 129, 3, doc="a timer for each lane [uncertain]"),
-    _bits("AutoRestartGatingSupported", 129, 0, doc="13h:177.4 [uncertain]"),
+    _bits("AutoRestartGatingSupported", 129, 2, doc="13h:177.4 [uncertain]"),
     _bits("MediaSideFECSupported", 130, 7, doc="FEC at the media side"),
     _bits("HostSideFECSupported", 130, 6, doc="FEC at the host side"),
     _bits("MediaSideInputSNRSupported", 130, 5, doc="14h:240-255 with selector 06h"),
     _bits("HostSideInputSNRSupported", 130, 4, doc="14h:208-223 with selector 06h"),
     _bits("BitsAndErrorsCountingSupported", 130, 1, doc="14h selectors 02h to 05h"),
     _bits("BitErrorRatioResultsSupported", 130, 0, doc="14h selector 01h"),
-    _bits(
-        "PatternLocations",
-        131,
-        7,
-        0,
-        doc="before or after FEC, for each generator and checker; not interpreted",
+    *(
+        _bits(
+            f"{side}{unit}{when}FECSupported",
+            131,
+            bit - index,
+            doc=f"{unit.lower()} {'before' if when == 'Pre' else 'after'} FEC [uncertain]",
+        )
+        for side, bit in (("MediaSide", 7), ("HostSide", 3))
+        for index, (unit, when) in enumerate(
+            (("Generator", "Pre"), ("Generator", "Post"), ("Checker", "Pre"), ("Checker", "Post"))
+        )
     ),
     _patterns("HostSideGeneratorPatterns", 132, "patterns of the generators towards the host"),
     _patterns("MediaSideGeneratorPatterns", 134, "patterns of the generators towards the fibre"),
@@ -95,7 +100,8 @@ FIELDS: tuple[Field, ...] = (
     *_block("MediaSide", "Generator", 152, "Pre"),
     *_block("HostSide", "Checker", 160, "Post"),
     *_block("MediaSide", "Checker", 168, "Post"),
-    _control("GeneratorClockSource", 176, 7, 0, "clock of the generators; 0: internal; not interpreted"),
+    _control("HostSideGeneratorClockSource", 176, 7, 4, "0: internal; not interpreted [uncertain]"),
+    _control("MediaSideGeneratorClockSource", 176, 3, 0, "0: internal; not interpreted [uncertain]"),
     _control("StartStopIsGlobal", 177, 7, 7, "1: all checkers of a bank start and stop together"),
     _control("ResetErrorInformation", 177, 5, 5, "1: hold error counters at 0"),
     _control("AutoRestartGating", 177, 4, 4, "1: a gate follows the other"),

@@ -302,12 +302,15 @@ PAGE_13H = """
 13h 128.2+  u HostSideOutputLoopbackSupported HostSideInputLoopbackSupported
 13h 128.4+  u PerLaneHostLoopbacksSupported PerLaneMediaLoopbacksSupported
 13h 128.6   u SimultaneousHostAndMediaLoopbacksSupported
-13h 129.0   u AutoRestartGatingSupported
-13h 129.3+  u PerLaneGatingTimersSupported PeriodicUpdatesSupported GatingResultsSupported
+13h 129.2+  u AutoRestartGatingSupported PerLaneGatingTimersSupported
+13h 129.4+  u PeriodicUpdatesSupported GatingResultsSupported
 13h 129.7-6 u GatingSupported
 13h 130.0+  u BitErrorRatioResultsSupported BitsAndErrorsCountingSupported
 13h 130.4+  u HostSideInputSNRSupported MediaSideInputSNRSupported HostSideFECSupported MediaSideFECSupported
-13h 131.7-0 u PatternLocations
+13h 131.0+  u HostSideCheckerPostFECSupported HostSideCheckerPreFECSupported
+13h 131.2+  u HostSideGeneratorPostFECSupported HostSideGeneratorPreFECSupported
+13h 131.4+  u MediaSideCheckerPostFECSupported MediaSideCheckerPreFECSupported
+13h 131.6+  u MediaSideGeneratorPostFECSupported MediaSideGeneratorPreFECSupported
 13h 132+2   U2 HostSideGeneratorPatterns MediaSideGeneratorPatterns
 13h 136+2   U2 HostSideCheckerPatterns MediaSideCheckerPatterns
 13h 140.7-4 u GeneratorClockCapabilities
@@ -326,7 +329,8 @@ PAGE_13H = """
 13h 168+1   l MediaSideCheckerEnable MediaSideCheckerDataInvert MediaSideCheckerByteSwap
 13h 171     l MediaSideCheckerPostFEC
 13h 172-175 n MediaSideCheckerPatternSelect
-13h 176.7-0 u GeneratorClockSource
+13h 176.7-4 u HostSideGeneratorClockSource
+13h 176.3-0 u MediaSideGeneratorClockSource
 13h 177.7   u StartStopIsGlobal
 13h 177.5   u ResetErrorInformation
 13h 177.4   u AutoRestartGating
