@@ -1,0 +1,100 @@
+"""Command Data Block of a CMIS module: messages, features, passwords and firmware (OIF-CMIS-05.4 §5.3, §9).
+
+Names are resolved when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drivers.cmis.cdb.advertisement import CdbAdvertisement, read_advertisement
+    from drivers.cmis.cdb.commands import COMMANDS, Command
+    from drivers.cmis.cdb.features import (
+        FirmwareFeatures,
+        ModuleFeatures,
+        read_features,
+        read_firmware_features,
+    )
+    from drivers.cmis.cdb.firmware import (
+        FirmwareProgress,
+        FirmwareUpdateResult,
+        abort_download,
+        commit_image,
+        copy_image,
+        update_firmware,
+    )
+    from drivers.cmis.cdb.firmware_info import (
+        FirmwareImage,
+        FirmwareInfo,
+        FirmwareRevisions,
+        read_firmware_info,
+        read_firmware_revisions,
+    )
+    from drivers.cmis.cdb.message import build_message, check_code, parse_message
+    from drivers.cmis.cdb.secret import Secret
+    from drivers.cmis.cdb.session import CdbReply, CdbSession
+    from drivers.cmis.cdb.status import CdbStatus
+
+_HOMES = {
+    "advertisement": ("CdbAdvertisement", "read_advertisement"),
+    "commands": ("COMMANDS", "Command"),
+    "features": ("FirmwareFeatures", "ModuleFeatures", "read_features", "read_firmware_features"),
+    "firmware": (
+        "FirmwareProgress",
+        "FirmwareUpdateResult",
+        "abort_download",
+        "commit_image",
+        "copy_image",
+        "update_firmware",
+    ),
+    "firmware_info": (
+        "FirmwareImage",
+        "FirmwareInfo",
+        "FirmwareRevisions",
+        "read_firmware_info",
+        "read_firmware_revisions",
+    ),
+    "message": ("build_message", "check_code", "parse_message"),
+    "secret": ("Secret",),
+    "session": ("CdbReply", "CdbSession"),
+    "status": ("CdbStatus",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "COMMANDS",
+    "CdbAdvertisement",
+    "CdbReply",
+    "CdbSession",
+    "CdbStatus",
+    "Command",
+    "FirmwareFeatures",
+    "FirmwareImage",
+    "FirmwareInfo",
+    "FirmwareProgress",
+    "FirmwareRevisions",
+    "FirmwareUpdateResult",
+    "ModuleFeatures",
+    "Secret",
+    "abort_download",
+    "build_message",
+    "check_code",
+    "commit_image",
+    "copy_image",
+    "parse_message",
+    "read_advertisement",
+    "read_features",
+    "read_firmware_features",
+    "read_firmware_info",
+    "read_firmware_revisions",
+    "update_firmware",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
