@@ -126,6 +126,84 @@ class PowerSupply(Instrument, Protocol):
         """Output current."""
 
 
+@dataclass(frozen=True, slots=True)
+class LaneErrors:
+    """What a BERT counted on one lane within one gate: new counts only.
+
+    ``bits`` were compared with the pattern, ``errors`` of them were wrong; with no error, ``bits`` still says
+    how low a ratio was shown. ``locked``: the checker was in step with the pattern during the whole gate; if
+    not, the counts say nothing of the lane's bit error ratio. ``gate_s`` is how long was counted, as well as
+    it is known; ``bits`` is the truth.
+    """
+
+    lane: int
+    bits: int
+    errors: int
+    locked: bool
+    gate_s: float
+
+    @property
+    def ber(self) -> float | None:
+        """Bit error ratio; None when nothing was compared, or without lock."""
+        return self.errors / self.bits if self.bits and self.locked else None
+
+
+class Bert(Instrument, Protocol):
+    """Role ``bert``: sends patterns and counts bit errors, on all its lanes at once.
+
+    It may be an instrument, or the module's own generators and checkers: ``self_measured`` and ``detector``
+    tell, and belong into every record of a count. Where the module counts, the methods raise
+    :class:`drivers.cmis.errors.CmisError` too: that is the module's fault, not the bench's.
+    """
+
+    @property
+    def plane(self) -> str:
+        """Where errors are counted: ``TP3`` (light into the module), ``TP1a`` (the host's signal into it),
+        ``TP4`` (the module's signal to the host)."""
+
+    @property
+    def generator_plane(self) -> str:
+        """Where its pattern is sent from: ``TP2`` (the module's light), ``TP4``, ``TP1a``."""
+
+    @property
+    def detector(self) -> str:
+        """What counts, in words."""
+
+    @property
+    def self_measured(self) -> bool:
+        """Whether the module under test counts its own errors."""
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """Lanes it has, counted from 1: media lanes at TP2 and TP3, host lanes elsewhere."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Patterns that it can both send and check, such as ``PRBS31Q``."""
+
+    @property
+    def generator_patterns(self) -> tuple[str, ...]:
+        """Patterns that it can send."""
+
+    @property
+    def checker_patterns(self) -> tuple[str, ...]:
+        """Patterns that it can check."""
+
+    def start_pattern(
+        self, pattern: str, lanes: Sequence[int] | None = None, *, generate: bool = True, check: bool = True
+    ) -> None:
+        """Send a pattern (``generate``), and expect it (``check``), on these lanes (None: all); returns when
+        it had time to settle. Other lanes are left alone. Only ``check``: another source sends the pattern.
+        Only ``generate``: for patterns that cannot be checked."""
+
+    def stop_pattern(self) -> None:
+        """Stop sending and checking on all lanes."""
+
+    def measure_errors(self, lanes: Sequence[int], gate_s: float) -> tuple[LaneErrors, ...]:
+        """Count for ``gate_s`` seconds that begin after the call; one result for each lane, in their order.
+        A lane without signal or lock is a result, not an error."""
+
+
 class Thermal(Instrument, Protocol):
     """Role ``thermal``: brings the module's case to a temperature."""
 
