@@ -88,15 +88,40 @@ class Thresholds:
     high_warning: float
     low_warning: float
 
+    @property
+    def problem(self) -> str:
+        """Why a value cannot be judged by these limits; empty when it can, by one pair of them at least.
+
+        A pair counts only if its high limit lies above its low one: modules leave limits they do not use
+        at 0, and some hold what makes no sense.
+        """
+        if self._alarms_set or self._warnings_set:
+            return ""
+        every = (self.high_alarm, self.low_alarm, self.high_warning, self.low_warning)
+        if not any(every):
+            return "all thresholds are 0"
+        return (
+            f"low thresholds are not below high ones (alarm {self.low_alarm:g} to {self.high_alarm:g}, "
+            f"warning {self.low_warning:g} to {self.high_warning:g})"
+        )
+
+    @property
+    def _alarms_set(self) -> bool:
+        return self.high_alarm > self.low_alarm
+
+    @property
+    def _warnings_set(self) -> bool:
+        return self.high_warning > self.low_warning
+
     def verdict(self, value: float) -> str:
-        """``ok``, or which limit the value lies beyond; ``not set`` when all are equal."""
-        if self.high_alarm == self.low_alarm:
+        """``ok``, or which limit the value lies beyond; ``not set`` when no pair of limits can be used."""
+        if self.problem:
             return "not set"
         for beyond, text in (
-            (value > self.high_alarm, "high alarm"),
-            (value < self.low_alarm, "low alarm"),
-            (value > self.high_warning, "high warning"),
-            (value < self.low_warning, "low warning"),
+            (self._alarms_set and value > self.high_alarm, "high alarm"),
+            (self._alarms_set and value < self.low_alarm, "low alarm"),
+            (self._warnings_set and value > self.high_warning, "high warning"),
+            (self._warnings_set and value < self.low_warning, "low warning"),
         ):
             if beyond:
                 return text

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from contextlib import AbstractContextManager
 
 from drivers.clock import Clock
 from drivers.cmis import information
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState, duration_upper_s
 from drivers.cmis.errors import WriteNotTakenError
-from drivers.cmis.fields import LANES, Access, Field, Kind, Scalar, Value, encode
-from drivers.cmis.image import CHECKSUM_PAGES, HALF, Checksum, MemoryImage, page_checksum
+from drivers.cmis.fields import LANES, Scalar, Value, encode
+from drivers.cmis.image import CHECKSUM_PAGES, HALF, Checksum, page_checksum
 from drivers.cmis.information import Application, LaneMonitor, ModuleIdentity, Reach, Thresholds
+from drivers.cmis.latched_flags import Flags, flags_of, read_latched
 from drivers.cmis.memory_map import FIELDS
+from drivers.cmis.ports import HoldsTheBus, RemembersPage, bus_held
 from drivers.interfaces import MemoryPort
 
 __all__ = [
@@ -31,30 +31,6 @@ __all__ = [
     "flags_of",
     "lane_bits",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """Flags that were latched since they were last read. ``lanes``: flag name to lanes (1..8)."""
-
-    module: tuple[str, ...]
-    lanes: Mapping[str, tuple[int, ...]]
-
-
-@runtime_checkable
-class RemembersPage(Protocol):
-    """A memory that skips page selects it believes to be unnecessary."""
-
-    def forget_page(self) -> None:
-        """Select the page anew at the next access to upper memory."""
-
-
-@runtime_checkable
-class HoldsTheBus(Protocol):
-    """A memory that can keep others away between a read and the write that depends on it."""
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """Hold the bus within this context."""
 
 
 class PortImage:
@@ -150,18 +126,7 @@ class CmisModule:
 
     def flags(self, bank: int = 0) -> Flags:
         """Latched flags. Reading clears them, so each byte is read once and only when this is called."""
-        image = MemoryImage()
-        image.add_page(bank, 0x11)
-        module_fields = [
-            field for field in FIELDS.values() if field.access is Access.RO_COR and field.byte < HALF
-        ]
-        lane_fields = [
-            field for field in FIELDS.values() if field.access is Access.RO_COR and field.page == 0x11
-        ]
-        for fields, page in ((module_fields, 0x00), (lane_fields, 0x11)):
-            first, last = min(field.byte for field in fields), max(field.byte for field in fields)
-            image.put(bank, page, first, self.memory.read(bank, page, first, last - first + 1))
-        return flags_of(image, bank)
+        return read_latched(self.registers, bank)
 
     def checksums(self) -> tuple[Checksum, ...]:
         """Checksums of the pages that have one, as stored and as computed."""
@@ -197,7 +162,7 @@ class CmisModule:
             self.memory.forget_page()
 
     def _undisturbed(self) -> AbstractContextManager[object]:
-        return self.memory.transaction() if isinstance(self.memory, HoldsTheBus) else nullcontext()
+        return bus_held(self.memory)
 
 
 def lane_bits(lanes: Collection[int]) -> tuple[bool, ...]:
@@ -209,23 +174,3 @@ def lane_bits(lanes: Collection[int]) -> tuple[bool, ...]:
     if wrong:
         raise ValueError(f"lanes are 1..{LANES}, not {wrong}")
     return tuple(lane in lanes for lane in range(1, LANES + 1))
-
-
-def flags_of(image: MemoryImage, bank: int = 0) -> Flags:
-    """Flags that are set in an image, as far as it holds lower memory and page 11h."""
-
-    def latched(field: Field) -> bool:
-        return field.access is Access.RO_COR
-
-    module = tuple(
-        field.name
-        for field in FIELDS.values()
-        if latched(field) and field.byte < HALF and image.has_lower and information.get_int(image, field.name)
-    )
-    lanes = {
-        field.name: found
-        for field in FIELDS.values()
-        if latched(field) and field.kind is Kind.LANE_BITS and image.has(bank, field.page)
-        if (found := information.lanes_set(image, field.name, bank))
-    }
-    return Flags(module, lanes)
