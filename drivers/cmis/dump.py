@@ -1,27 +1,52 @@
-"""Memory dumps in files: JSON with hexadecimal pages, and raw binary. Files are untrusted."""
+"""Memory dumps in files: whatever a bench, a switch or a lab may have, in; JSON, raw and more, out.
+
+Files are untrusted: each is either read or refused with :class:`DumpFormatError`, which says what was
+expected and where.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
-from drivers.cmis.errors import DumpFormatError, PageUnavailableError, ReadOnlyMemoryError
-from drivers.cmis.image import HALF, MemoryImage, check_span
-from drivers.errors import printable
+from drivers.cmis import dump_formats_binary, dump_formats_json, dump_formats_text
+from drivers.cmis.dump_formats import LARGEST_FILE_BYTES, Dump, PageOutcome, PageRecord
+from drivers.cmis.errors import BytesNotReadError, DumpFormatError, PageUnavailableError, ReadOnlyMemoryError
+from drivers.cmis.image import FIRST_BANKED_PAGE, MemoryImage, check_span
 
-LARGEST_FILE_BYTES = 1 << 20
-_PAGE_NAME = re.compile(r"([0-9A-Fa-f]{2})h")
-_PAGES_IN_A_BANK = 256
+__all__ = [
+    "FORMS",
+    "LARGEST_FILE_BYTES",
+    "Dump",
+    "DumpMemory",
+    "PageOutcome",
+    "PageRecord",
+    "form_of",
+    "format_dump",
+    "load_dump",
+    "only_pages",
+    "parse_dump",
+    "save_dump",
+]
 
+_WRITERS: Mapping[str, Callable[[Dump], bytes]] = {
+    dump_formats_json.FORM: dump_formats_json.format_json,
+    dump_formats_binary.BINARY_FORM: dump_formats_binary.format_binary,
+    dump_formats_binary.RAW_FORM: dump_formats_binary.format_raw,
+    dump_formats_text.FORM: dump_formats_text.format_text,
+}
+FORMS: tuple[str, ...] = tuple(_WRITERS)
+"""Names of the forms that can be written: ``json`` (keeps everything), ``binary``, ``raw``, ``text``."""
 
-@dataclass(frozen=True, slots=True)
-class Dump:
-    """A dump as read. ``source`` is untrusted text of the file, empty for binary dumps."""
-
-    image: MemoryImage
-    source: str = ""
+_FORM_OF_SUFFIX: Mapping[str, str] = {
+    ".json": dump_formats_json.FORM,
+    ".bin": dump_formats_binary.BINARY_FORM,
+    ".raw": dump_formats_binary.RAW_FORM,
+    ".txt": dump_formats_text.FORM,
+    ".hex": dump_formats_text.FORM,
+}
 
 
 class DumpMemory:
@@ -33,11 +58,13 @@ class DumpMemory:
     def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
         """Read from the image.
 
-        :raises PageUnavailableError: when the dump does not hold that page.
+        :raises PageUnavailableError: when the dump does not hold that page, or not these bytes of it.
         """
         check_span(byte, length)
         try:
             return self._image.get(bank, page, byte, length)
+        except BytesNotReadError:
+            raise
         except PageUnavailableError as error:
             raise PageUnavailableError(error.bank, error.page, "the dump does not hold it") from None
 
@@ -47,19 +74,20 @@ class DumpMemory:
 
 
 def load_dump(path: Path) -> Dump:
-    """Read a dump file.
+    """Read a dump file, whose form its contents tell.
 
-    JSON: an object whose ``pages`` maps ``lower``, ``00h``, ``01h`` ... to 256 hexadecimal digits each, with
-    an optional ``bank``. Binary: 128 bytes (lower memory), 256 (lower memory and page 00h), or more pages
-    of 128 bytes in order (01h, 02h ...), as Linux's optoe driver lays them out.
+    JSON (:mod:`drivers.cmis.dump_formats_json`); the binary form and raw bytes, which are lower memory and
+    pages 00h, 01h ... in order (:mod:`drivers.cmis.dump_formats_binary`); text of ``ethtool -m ... hex on``,
+    ``sfputil show eeprom-hexdump``, ``hexdump -C``, ``xxd`` (:mod:`drivers.cmis.dump_formats_text`).
 
-    :raises DumpFormatError: when the file cannot be read or is neither.
+    :raises DumpFormatError: when the file cannot be read or is none of these.
     """
     try:
         size = path.stat().st_size
         if size > LARGEST_FILE_BYTES:
             raise DumpFormatError(f"it has {size} bytes, a dump has at most {LARGEST_FILE_BYTES}")
-        data = path.read_bytes()
+        with path.open("rb") as file:  # a device or a growing file may hold more than it said
+            data = file.read(LARGEST_FILE_BYTES + 1)
     except (OSError, ValueError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault)
         raise DumpFormatError(f"it cannot be read: {reason}") from fault
@@ -69,63 +97,79 @@ def load_dump(path: Path) -> Dump:
 def parse_dump(data: bytes) -> Dump:
     """Read a dump from a file's contents.
 
-    :raises DumpFormatError: when they are neither form that :func:`load_dump` describes.
+    :raises DumpFormatError: when they are of no form that :func:`load_dump` describes.
     """
-    if data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
-        return _from_json(data)
-    return _from_binary(data)
-
-
-def _from_binary(data: bytes) -> Dump:
-    halves = len(data) // HALF
-    if not data or len(data) % HALF or halves > 1 + _PAGES_IN_A_BANK:
+    if len(data) > LARGEST_FILE_BYTES:
         raise DumpFormatError(
-            f"it has {len(data)} bytes and is not JSON; a binary dump has 128 bytes or a multiple of that, "
-            f"up to {HALF * (1 + _PAGES_IN_A_BANK)}"
+            f"it has more than {LARGEST_FILE_BYTES} bytes, a dump has at most {LARGEST_FILE_BYTES}"
         )
-    image = MemoryImage(data[:HALF])
-    for page in range(halves - 1):
-        image.add_page(0, page, data[HALF * (page + 1) : HALF * (page + 2)])
-    return Dump(image)
+    if data.startswith(dump_formats_binary.MAGIC):
+        return dump_formats_binary.parse_binary(data)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what some consoles write into a file
+        data = _from_utf_16(data)
+    if data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
+        return dump_formats_json.parse_json(data)
+    if dump_formats_text.is_text(data):
+        return dump_formats_text.parse_text(data)
+    return dump_formats_binary.parse_raw(data)
 
 
-def _from_json(data: bytes) -> Dump:
+def format_dump(dump: Dump, form: str = dump_formats_json.FORM) -> bytes:
+    """A file's contents in one of :data:`FORMS`.
+
+    :raises DumpFormatError: when the form cannot hold this dump without losing or inventing bytes.
+    :raises ValueError: for a form that is none of :data:`FORMS`.
+    """
+    writer = _WRITERS.get(form)
+    if writer is None:
+        raise ValueError(f"form {form!r} of a dump is none of {', '.join(FORMS)}")
+    return writer(dump)
+
+
+def save_dump(dump: Dump | MemoryImage, to: Path | BinaryIO, form: str | None = None) -> None:
+    """Write a dump. ``form`` None: as the path's suffix says (:func:`form_of`); JSON for a stream.
+
+    :raises DumpFormatError: when the form cannot hold this dump; nothing is written then.
+    :raises ValueError: for an unknown form or suffix.
+    :raises OSError: when the file cannot be written.
+    """
+    whole = dump if isinstance(dump, Dump) else Dump(dump)
+    if isinstance(to, Path):
+        to.write_bytes(format_dump(whole, form or form_of(to)))
+    else:
+        to.write(format_dump(whole, form or dump_formats_json.FORM))
+
+
+def form_of(path: Path) -> str:
+    """The form that a file name's suffix stands for: ``.json``, ``.bin`` (binary), ``.raw``, ``.txt``.
+
+    :raises ValueError: for another suffix.
+    """
+    form = _FORM_OF_SUFFIX.get(path.suffix.lower())
+    if form is None:
+        raise ValueError(
+            f"file name {path.name!r} does not say which form the dump is to have: end it in "
+            f"{', '.join(_FORM_OF_SUFFIX)}, or name one of {', '.join(FORMS)}"
+        )
+    return form
+
+
+def only_pages(dump: Dump, pages: Collection[int], banks: Collection[int] | None = None) -> Dump:
+    """The same dump with lower memory and these pages only, for a form that cannot hold all.
+
+    Pages below 10h exist once and are kept whatever ``banks`` says.
+    """
+    kept = dump.image.copy()
+    for bank, page in dump.image.pages():
+        banked = page >= FIRST_BANKED_PAGE
+        if page not in pages or (banked and banks is not None and bank not in banks):
+            kept.discard_page(bank, page)
+    records = tuple(record for record in dump.records if kept.has(record.bank, record.page))
+    return replace(dump, image=kept, records=records)
+
+
+def _from_utf_16(data: bytes) -> bytes:
     try:
-        document = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as fault:
-        raise DumpFormatError(f"it is not valid JSON: {printable(str(fault))}") from fault
-    pages = document.get("pages") if isinstance(document, dict) else None
-    if not isinstance(pages, dict) or not pages:
-        raise DumpFormatError("it has no object 'pages' with at least one page")
-    bank = _bank(document.get("bank", 0))
-    lower = _page_bytes("lower", pages["lower"]) if "lower" in pages else None
-    image = MemoryImage(lower)
-    for name, digits in pages.items():
-        if name == "lower":
-            continue
-        match = _PAGE_NAME.fullmatch(name)
-        if match is None:
-            raise DumpFormatError(f"page name {printable(name)} is neither 'lower' nor like '11h'")
-        image.add_page(bank, int(match[1], 16), _page_bytes(name, digits))
-    source = document.get("source")
-    return Dump(image, source if isinstance(source, str) else "")
-
-
-def _bank(value: object) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}", value, re.ASCII):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0xFF:
-        raise DumpFormatError(f"bank {printable(value)} is not a number 0..255")
-    return value
-
-
-def _page_bytes(name: str, digits: object) -> bytes:
-    if not isinstance(digits, str):
-        raise DumpFormatError(f"page {printable(name)} is not text")
-    try:
-        data = bytes.fromhex(digits)
-    except ValueError:
-        raise DumpFormatError(f"page {printable(name)} is not pairs of hexadecimal digits") from None
-    if len(data) != HALF:
-        raise DumpFormatError(f"page {printable(name)} has {len(data)} bytes, expected {HALF}")
-    return data
+        return data.decode("utf-16").encode()
+    except UnicodeDecodeError:
+        return data

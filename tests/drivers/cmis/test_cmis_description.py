@@ -14,6 +14,7 @@ from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
 
 PAGES = (0x00, 0x01, 0x02, 0x10, 0x11)
+OPTIONAL_PAGES = (0x03, 0x04, 0x12, 0x13, 0x14, 0x20, 0x24, 0x28, 0x2C, 0x2F, 0x9F)
 
 
 def optical_module(**values: object) -> MemoryImage:
@@ -37,16 +38,34 @@ halves = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    lower=st.one_of(st.none(), halves),
-    pages=st.dictionaries(st.sampled_from([(0, page) for page in (*PAGES, 0x20)]), halves),
-)
-def test_any_image_is_described(lower: bytes | None, pages: dict[tuple[int, int], bytes]) -> None:
-    description = describe(MemoryImage(lower, pages))
+@st.composite
+def images(draw: st.DrawFn) -> MemoryImage:
+    """Any memory: a random subset of pages, some bytes unread, and advertisements that may be all set."""
+    pages = draw(st.dictionaries(st.sampled_from([(0, page) for page in (*PAGES, *OPTIONAL_PAGES)]), halves))
+    image = MemoryImage(draw(st.one_of(st.none(), halves)), pages)
+    if image.has(0, 0x01) and draw(st.booleans()):
+        image.put(0, 0x01, 142, b"\xff")
+        image.put(0, 0x01, 155, b"\xff" * 8)
+    if image.has_lower and draw(st.booleans()):
+        image.put(0, 0, 2, b"\0")  # paged, as nearly all modules are
+    for bank, page in image.pages():
+        if draw(st.integers(0, 3)) == 0:
+            first = draw(st.integers(128, 255))
+            image.mark_unread(bank, page, first, draw(st.integers(1, 256 - first)))
+    if image.has_lower and draw(st.booleans()):
+        image.mark_unread(0, 0, 8, 6)
+    return image
+
+
+@settings(max_examples=150, deadline=None)
+@given(images(), st.integers(0, 3), st.booleans())
+def test_any_image_is_described(image: MemoryImage, bank: int, ascii_only: bool) -> None:
+    description = describe(image, bank)
     assert json.loads(json.dumps(description, allow_nan=False)) == description
-    text = render_text(description)
+    text = render_text(description, ascii_only=ascii_only)
     assert all(character.isprintable() or character == "\n" for character in text)
+    assert text.isascii() or not ascii_only
+    assert max(map(len, text.splitlines()), default=0) <= 100
 
 
 @pytest.mark.parametrize(
@@ -126,3 +145,157 @@ def test_a_memory_that_is_not_of_cmis_is_warned_of() -> None:
 
 def test_no_applications_is_said() -> None:
     assert "none advertised" in render_text(describe(optical_module()))
+
+
+def doubts(image: MemoryImage) -> str:
+    return "\n".join(describe(image)["doubts"])
+
+
+PLAIN_APPLICATION = {
+    "HostInterfaceIDApp1": 0x11,
+    "MediaInterfaceIDApp1": 0x1C,
+    "HostLaneCountApp1": 8,
+    "MediaLaneCountApp1": 4,
+    "HostLaneAssignmentOptionsApp1": 1,
+    "MediaLaneAssignmentOptionsApp1": 1,
+    "HostInterfaceIDApp2": 0xFF,
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "doubt"),
+    [
+        ({"CmisRevisionMajor": 0}, "lower:1: CMIS revision 0.0 is none that is known"),
+        ({"MediaType": 0}, "lower:85 MediaType holds 00h"),
+        ({"MediaType": 9}, "lower:85 MediaType holds 09h"),
+        ({"ModuleState": 7}, "ModuleState holds 7, which is reserved"),
+        ({"TxBiasCurrentScalingFactor": 3}, "holds 3, which is reserved: bias currents are not given"),
+        ({"BanksSupported": 3}, "BanksSupported holds 3"),
+        ({"MaxDurationDPInit": 14}, "MaxDurationDPInit holds duration code Eh"),
+        ({"HostLaneCountApp1": 0}, "application 1 has 0 host lanes, expected 1..8"),
+        ({"MediaLaneCountApp1": 9}, "application 1 has 9 media lanes, expected 1..8"),
+        ({"HostLaneAssignmentOptionsApp1": 0}, "application 1 may begin on no host lane"),
+        (
+            {"HostLaneAssignmentOptionsApp1": 0b10001},
+            "application 1 may begin on host lane 5, but has 8 lanes",
+        ),
+        ({"DPStateHostLane": (9, 9, 4, 4, 4, 4, 4, 4)}, "holds 9h, which is reserved, for host lanes 1-2"),
+        (
+            {"TempMonHighAlarmThreshold": 10.0, "TempMonLowAlarmThreshold": 20.0},
+            "limits of TempMon are not in order",
+        ),
+        ({"ModuleTempMax": -5, "ModuleTempMin": 0}, "highest case temperature -5 degC is below the lowest"),
+    ],
+)
+def test_nonsense_is_told_with_its_register(values: dict[str, object], doubt: str) -> None:
+    plain = {**PLAIN_APPLICATION, "DPStateHostLane": (4,) * 8}
+    sound = optical_module(**plain)
+    sound.put(0, 0x00, 128, b"\x18")
+    assert doubts(sound) == ""
+    odd = optical_module(**{**plain, **values})
+    odd.put(0, 0x00, 128, b"\x18")
+    assert doubt in doubts(odd)
+    assert "not as CMIS says" in render_text(describe(odd)).splitlines()[1]
+
+
+def test_texts_that_are_none_and_a_wrong_identifier_copy() -> None:
+    image = optical_module()
+    image.put(0, 0x00, 166, b"\xff\x01SN")
+    found = doubts(image)
+    assert "00h:166-181 VendorSN holds bytes that are not printable ASCII" in found
+    assert "00h:128 repeats the identifier as 00h, but lower:0 holds 18h" in found
+    assert "\ufffd\ufffdSN" in render_text(describe(image))
+
+
+def test_wrong_checksums_are_said_at_the_top() -> None:
+    image = optical_module()
+    image.put(0, 0x00, 222, b"\x77")
+    text = render_text(describe(image))
+    assert text.startswith("NOTE: wrong checksum of page 00h")
+
+
+def test_pages_that_mirror_page_00h_are_not_decoded() -> None:
+    image = optical_module(VendorName="A vendor", VendorPN="PN-1234567890", DiagnosticPagesSupported=1)
+    image.add_page(0, 0x13, image.get(0, 0x00, 128, 128))
+    description = describe(image)
+    assert description["diagnostics"] is None
+    assert {"page 13h", "diagnostics"} <= {item["section"] for item in description["unavailable"]}
+    assert "in place of a page that it does not have" in " ".join(render_text(description).split())
+
+
+def test_flags_that_were_not_read_are_not_shown_as_clear() -> None:
+    image = optical_module()
+    image.mark_unread(0, 0, 8, 6)
+    image.mark_unread(0, 0x11, 134, 20)
+    description = describe(image)
+    assert description["flags"] is None
+    assert description["not_read"] == ["lower:8-13", "11h:134-153"]
+    text = render_text(description)
+    assert "Latched flags" not in text
+    assert "not read were lower:8-13, 11h:134-153" in " ".join(text.split())
+
+
+def test_a_flat_memory_says_so_once() -> None:
+    image = MemoryImage(optical_module(MemoryModel=1).get(0, 0, 0, 128), {(0, 0x00): bytes(128)})
+    text = render_text(describe(image))
+    assert text.count("it has lower memory and page 00h only") == 2  # the medium's data, and all the rest
+    assert "CMIS revision  5.0, flat memory" in text
+
+
+def test_lanes_stand_against_their_thresholds() -> None:
+    image = optical_module(
+        TxOpticalPowerMonSupported=1,
+        TxPower=(1e-3, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3),
+        TxPowerHighAlarmThreshold=4e-3,
+        TxPowerHighWarningThreshold=2e-3,
+        TxPowerLowWarningThreshold=5e-4,
+        TxPowerLowAlarmThreshold=2.5e-4,
+    )
+    description = describe(image)
+    assert description["thresholds"]["tx_power_w"]["low_alarm"] == pytest.approx(-6.021)
+    text = render_text(description, ascii_only=True)
+    (first,) = [line for line in text.splitlines() if line.startswith("     1          0.00")]
+    assert first.endswith("[###|###.|...]")
+    (second,) = [line for line in text.splitlines() if line.startswith("     2        -10.00")]
+    assert second.endswith("<...|....|...]")
+    assert "beyond low alarm: Tx power of lane 2" in text
+    assert "Rx power, Tx bias: no such monitor" in text
+
+
+def test_host_lanes_that_are_alike_share_a_line() -> None:
+    image = optical_module(
+        **PLAIN_APPLICATION, DPStateHostLane=(4,) * 4 + (1,) * 4, ACS_AppSel=(1,) * 4 + (0,) * 4
+    )
+    lines = render_text(describe(image)).splitlines()
+    assert [line.split()[:3] for line in lines if "DPActivated" in line] == [["1-4", "1", "DPActivated"]]
+    assert [line.split()[:3] for line in lines if "DPDeactivated" in line] == [["5-8", "-", "DPDeactivated"]]
+
+
+def test_auxiliary_monitors_by_what_they_are() -> None:
+    image = optical_module(Aux2MonSupported=1, Aux2MonObservable=0, Aux2MonValue=25 * 256, Aux1MonSupported=1)
+    monitors = {item["key"]: item for item in describe(image)["monitors"]["auxiliary"]}
+    assert monitors["aux2"]["quantity"].endswith("laser temperature")
+    assert (monitors["aux2"]["value"], monitors["aux2"]["unit"]) == (25.0, "degC")
+    assert monitors["aux1"]["unit"] == ""  # the vendor's own
+
+
+def test_a_tunable_laser() -> None:
+    image = optical_module(TransmitterIsTunable=1)
+    image.add_page(0, 0x04)
+    image.add_page(0, 0x12)
+    for name, value in {
+        "GridSupported100GHz": 1,
+        "LowChannel100GHz": -18,
+        "HighChannel100GHz": 30,
+        "GridSpacingTx": (5,) * 8,
+        "ChannelNumberTx": (30,) * 8,
+        "CurrentLaserFrequencyTx": (196_100_000,) * 8,
+        "MediaLaneUnsupported": 0xFE,
+    }.items():
+        encode(FIELDS[name], value, image)  # type: ignore[arg-type]
+    laser = describe(image)["laser"]
+    assert laser["grids"] == [{"grid": "100 GHz", "low_channel": -18, "high_channel": 30}]
+    assert [(lane["lane"], lane["frequency_thz"], lane["channel"]) for lane in laser["lanes"]] == [
+        (1, 196.1, 30)
+    ]
+    assert "196.100000" in render_text(describe(image))
