@@ -19,10 +19,10 @@ from drivers.cmis.application import (
     offered,
     parse_breakout,
 )
-from drivers.cmis.apply import apply, wait_until_in_force
 from drivers.cmis.bringup_record import BringUpResult, BringUpSequence, BringUpStep
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState
-from drivers.cmis.control_sets import UNUSED, LaneConfig, data_paths_of, read_config, stage
+from drivers.cmis.configuration.apply import apply, wait_until_in_force
+from drivers.cmis.configuration.control_sets import UNUSED, LaneConfig, data_paths_of, read_config, stage
 from drivers.cmis.errors import CmisError
 from drivers.cmis.fields import LANES
 from drivers.cmis.module import CmisModule, lane_bits

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from drivers.cmis import codes, information
-from drivers.cmis.dump_formats import halves_of, page_name
+from drivers.cmis.dump.formats import halves_of, page_name
 from drivers.cmis.errors import CmisError
 from drivers.cmis.fields import Access, Field, Kind, Scalar, decode_bytes
 from drivers.cmis.image import HALF, MemoryImage

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from drivers.cmis import information
-from drivers.cmis.dump_formats import Dump, PageOutcome, PageRecord, page_name
+from drivers.cmis.dump.formats import Dump, PageOutcome, PageRecord, page_name
 from drivers.cmis.errors import CmisError, ModuleNotRespondingError, PageUnavailableError
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, MemoryImage, mirrored_pages
 from drivers.cmis.latched import clear_on_read_bytes

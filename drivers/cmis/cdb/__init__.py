@@ -5,12 +5,19 @@ Names are resolved when they are first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from drivers.lazy import exports
 
 if TYPE_CHECKING:
-    from drivers.cmis.cdb.advertisement import CdbAdvertisement, read_advertisement
-    from drivers.cmis.cdb.commands import COMMANDS, Command
+    from drivers.cmis.cdb.advertisement import (
+        CdbAdvertisement,
+        read_advertisement,
+    )
+    from drivers.cmis.cdb.commands import (
+        COMMANDS,
+        Command,
+    )
     from drivers.cmis.cdb.features import (
         FirmwareFeatures,
         ModuleFeatures,
@@ -32,15 +39,37 @@ if TYPE_CHECKING:
         read_firmware_info,
         read_firmware_revisions,
     )
-    from drivers.cmis.cdb.message import build_message, check_code, parse_message
-    from drivers.cmis.cdb.secret import Secret
-    from drivers.cmis.cdb.session import CdbReply, CdbSession
-    from drivers.cmis.cdb.status import CdbStatus
+    from drivers.cmis.cdb.message import (
+        build_message,
+        check_code,
+        parse_message,
+    )
+    from drivers.cmis.cdb.secret import (
+        Secret,
+    )
+    from drivers.cmis.cdb.session import (
+        CdbReply,
+        CdbSession,
+    )
+    from drivers.cmis.cdb.status import (
+        CdbStatus,
+    )
 
 _HOMES = {
-    "advertisement": ("CdbAdvertisement", "read_advertisement"),
-    "commands": ("COMMANDS", "Command"),
-    "features": ("FirmwareFeatures", "ModuleFeatures", "read_features", "read_firmware_features"),
+    "advertisement": (
+        "CdbAdvertisement",
+        "read_advertisement",
+    ),
+    "commands": (
+        "COMMANDS",
+        "Command",
+    ),
+    "features": (
+        "FirmwareFeatures",
+        "ModuleFeatures",
+        "read_features",
+        "read_firmware_features",
+    ),
     "firmware": (
         "FirmwareProgress",
         "FirmwareUpdateResult",
@@ -56,12 +85,18 @@ _HOMES = {
         "read_firmware_info",
         "read_firmware_revisions",
     ),
-    "message": ("build_message", "check_code", "parse_message"),
+    "message": (
+        "build_message",
+        "check_code",
+        "parse_message",
+    ),
     "secret": ("Secret",),
-    "session": ("CdbReply", "CdbSession"),
+    "session": (
+        "CdbReply",
+        "CdbSession",
+    ),
     "status": ("CdbStatus",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "COMMANDS",
@@ -92,9 +127,4 @@ __all__ = [
     "update_firmware",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+__getattr__ = exports(__name__, _HOMES)

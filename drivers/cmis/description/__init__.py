@@ -19,7 +19,7 @@ from drivers.cmis.description.identity import APPLICATIONS, IDENTITY, MEDIA
 from drivers.cmis.description.lanes import FLAGS, HOST_LANES, MEDIA_LANES
 from drivers.cmis.description.layout import sentences
 from drivers.cmis.description.sections import MIRRORED, Section, page_of, subject_of
-from drivers.cmis.dump_formats import page_name
+from drivers.cmis.dump.formats import page_name
 from drivers.cmis.errors import CmisError
 from drivers.cmis.image import MemoryImage
 

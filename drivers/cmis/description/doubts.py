@@ -12,7 +12,7 @@ from drivers.cmis import codes, information
 from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.description.layout import pairs, sentences
 from drivers.cmis.description.sections import Page, Plain, Section, Subject
-from drivers.cmis.dump_formats import page_name
+from drivers.cmis.dump.formats import page_name
 from drivers.cmis.errors import CmisError
 from drivers.cmis.fields import LANES
 from drivers.cmis.image import CHECKSUM_PAGES, HALF, page_checksum
@@ -156,7 +156,7 @@ def _temperatures(subject: Subject) -> Iterator[str]:
 
 
 def _diagnostics(subject: Subject) -> Iterator[str]:
-    from drivers.cmis.diagnostics_capabilities import read_capabilities
+    from drivers.cmis.diagnostics.capabilities import read_capabilities
 
     yield from read_capabilities(subject.image, subject.bank).notes
 

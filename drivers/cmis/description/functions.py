@@ -11,7 +11,7 @@ from drivers.cmis.cdb.advertisement import read_advertisement
 from drivers.cmis.description.condition import limits_plain
 from drivers.cmis.description.layout import pairs, table
 from drivers.cmis.description.sections import Page, Plain, Section, Subject
-from drivers.cmis.diagnostics_capabilities import Side, read_capabilities
+from drivers.cmis.diagnostics.capabilities import Side, read_capabilities
 from drivers.cmis.errors import CmisError, NotAdvertisedError
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.pages.page_04h import GRIDS

@@ -33,7 +33,7 @@ from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule
 from drivers.cmis.module_prbs import ModulePrbs
-from drivers.cmis.patterns import pattern_code, pattern_name, pattern_names
+from drivers.cmis.diagnostics.patterns import pattern_code, pattern_name, pattern_names
 from drivers.errors import ConnectionFailedError
 from drivers.interfaces import Bert, LaneErrors
 

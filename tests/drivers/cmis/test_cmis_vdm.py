@@ -16,7 +16,7 @@ from drivers.cmis.fields import encode
 from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule
-from drivers.cmis.vdm_observables import OBSERVABLES, observable
+from drivers.cmis.vdm.observables import OBSERVABLES, observable
 
 VDM_PAGES = tuple(range(0x20, 0x30))
 WORDS = 64

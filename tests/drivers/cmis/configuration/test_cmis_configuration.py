@@ -15,7 +15,7 @@ from drivers.cmis.configuration import (
     configure,
     free,
 )
-from drivers.cmis.control_sets import UNUSED, LaneConfig, data_paths_of, read_config
+from drivers.cmis.configuration.control_sets import UNUSED, LaneConfig, data_paths_of, read_config
 from drivers.cmis.module import CmisModule
 from drivers.cmis.signal_integrity import SignalIntegrity, read_settings
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drivers.cmis.application import DataPathRequest, breakout
-from drivers.cmis.apply import ADVICE, status_text
+from drivers.cmis.configuration.apply import ADVICE, status_text
 from drivers.cmis.bringup import bring_up
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState
 from drivers.cmis.configuration import ConfigurationResult, configure, free

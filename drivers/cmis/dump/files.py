@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from drivers.cmis import dump_formats_binary, dump_formats_json, dump_formats_text
-from drivers.cmis.dump_formats import LARGEST_FILE_BYTES, Dump, PageOutcome, PageRecord
+from drivers.cmis.dump import as_binary, as_json, as_text
+from drivers.cmis.dump.formats import LARGEST_FILE_BYTES, Dump, PageOutcome, PageRecord
 from drivers.cmis.errors import BytesNotReadError, DumpFormatError, PageUnavailableError, ReadOnlyMemoryError
 from drivers.cmis.image import FIRST_BANKED_PAGE, MemoryImage, check_span
 
@@ -32,20 +32,20 @@ __all__ = [
 ]
 
 _WRITERS: Mapping[str, Callable[[Dump], bytes]] = {
-    dump_formats_json.FORM: dump_formats_json.format_json,
-    dump_formats_binary.BINARY_FORM: dump_formats_binary.format_binary,
-    dump_formats_binary.RAW_FORM: dump_formats_binary.format_raw,
-    dump_formats_text.FORM: dump_formats_text.format_text,
+    as_json.FORM: as_json.format_json,
+    as_binary.BINARY_FORM: as_binary.format_binary,
+    as_binary.RAW_FORM: as_binary.format_raw,
+    as_text.FORM: as_text.format_text,
 }
 FORMS: tuple[str, ...] = tuple(_WRITERS)
 """Names of the forms that can be written: ``json`` (keeps everything), ``binary``, ``raw``, ``text``."""
 
 _FORM_OF_SUFFIX: Mapping[str, str] = {
-    ".json": dump_formats_json.FORM,
-    ".bin": dump_formats_binary.BINARY_FORM,
-    ".raw": dump_formats_binary.RAW_FORM,
-    ".txt": dump_formats_text.FORM,
-    ".hex": dump_formats_text.FORM,
+    ".json": as_json.FORM,
+    ".bin": as_binary.BINARY_FORM,
+    ".raw": as_binary.RAW_FORM,
+    ".txt": as_text.FORM,
+    ".hex": as_text.FORM,
 }
 
 
@@ -76,9 +76,9 @@ class DumpMemory:
 def load_dump(path: Path) -> Dump:
     """Read a dump file, whose form its contents tell.
 
-    JSON (:mod:`drivers.cmis.dump_formats_json`); the binary form and raw bytes, which are lower memory and
-    pages 00h, 01h ... in order (:mod:`drivers.cmis.dump_formats_binary`); text of ``ethtool -m ... hex on``,
-    ``sfputil show eeprom-hexdump``, ``hexdump -C``, ``xxd`` (:mod:`drivers.cmis.dump_formats_text`).
+    JSON (:mod:`drivers.cmis.dump.as_json`); the binary form and raw bytes, which are lower memory and
+    pages 00h, 01h ... in order (:mod:`drivers.cmis.dump.as_binary`); text of ``ethtool -m ... hex on``,
+    ``sfputil show eeprom-hexdump``, ``hexdump -C``, ``xxd`` (:mod:`drivers.cmis.dump.as_text`).
 
     :raises DumpFormatError: when the file cannot be read or is none of these.
     """
@@ -103,18 +103,18 @@ def parse_dump(data: bytes) -> Dump:
         raise DumpFormatError(
             f"it has more than {LARGEST_FILE_BYTES} bytes, a dump has at most {LARGEST_FILE_BYTES}"
         )
-    if data.startswith(dump_formats_binary.MAGIC):
-        return dump_formats_binary.parse_binary(data)
+    if data.startswith(as_binary.MAGIC):
+        return as_binary.parse_binary(data)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what some consoles write into a file
         data = _from_utf_16(data)
     if data.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
-        return dump_formats_json.parse_json(data)
-    if dump_formats_text.is_text(data):
-        return dump_formats_text.parse_text(data)
-    return dump_formats_binary.parse_raw(data)
+        return as_json.parse_json(data)
+    if as_text.is_text(data):
+        return as_text.parse_text(data)
+    return as_binary.parse_raw(data)
 
 
-def format_dump(dump: Dump, form: str = dump_formats_json.FORM) -> bytes:
+def format_dump(dump: Dump, form: str = as_json.FORM) -> bytes:
     """A file's contents in one of :data:`FORMS`.
 
     :raises DumpFormatError: when the form cannot hold this dump without losing or inventing bytes.
@@ -137,7 +137,7 @@ def save_dump(dump: Dump | MemoryImage, to: Path | BinaryIO, form: str | None = 
     if isinstance(to, Path):
         to.write_bytes(format_dump(whole, form or form_of(to)))
     else:
-        to.write(format_dump(whole, form or dump_formats_json.FORM))
+        to.write(format_dump(whole, form or as_json.FORM))
 
 
 def form_of(path: Path) -> str:

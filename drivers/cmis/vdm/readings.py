@@ -18,7 +18,7 @@ from drivers.cmis.information import Thresholds
 from drivers.cmis.monitors import state_of
 from drivers.cmis.pages.vdm import GROUPS, INSTANCES_PER_GROUP
 from drivers.cmis.ports import bus_held
-from drivers.cmis.vdm_observables import OBSERVABLES, UNUSED, Observable, observable
+from drivers.cmis.vdm.observables import OBSERVABLES, UNUSED, Observable, observable
 from drivers.cmis.wording import where
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from drivers.cmis import information
 from drivers.cmis.codes import ConfigStatus
-from drivers.cmis.control_sets import staged_name, trigger_name
+from drivers.cmis.configuration.control_sets import staged_name, trigger_name
 from drivers.cmis.module import CmisModule, lane_bits
 from drivers.cmis.states import WRITE_HOLD_OFF_S, Look, Wait, advertised_s, watch
 from drivers.cmis.wording import by_lane, host_lanes, where

@@ -17,7 +17,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from drivers.cmis.dump_formats import (
+from drivers.cmis.dump.as_binary import parse_raw
+from drivers.cmis.dump.formats import (
     LAST_PAGE,
     UNREAD_BYTE,
     Dump,
@@ -27,7 +28,6 @@ from drivers.cmis.dump_formats import (
     halves_of,
     page_name,
 )
-from drivers.cmis.dump_formats_binary import parse_raw
 from drivers.cmis.errors import DumpFormatError
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, MemoryImage, page_key
 from drivers.errors import printable

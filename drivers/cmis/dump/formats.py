@@ -1,7 +1,7 @@
 """What a memory dump holds, whatever the form of its file: the common ground of the forms.
 
-One module reads and writes each form: :mod:`drivers.cmis.dump_formats_json`,
-:mod:`drivers.cmis.dump_formats_binary` and :mod:`drivers.cmis.dump_formats_text`.
+One module reads and writes each form: :mod:`drivers.cmis.dump.as_json`,
+:mod:`drivers.cmis.dump.as_binary` and :mod:`drivers.cmis.dump.as_text`.
 """
 
 from __future__ import annotations

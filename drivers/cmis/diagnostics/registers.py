@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from drivers.cmis import information
-from drivers.cmis.diagnostics_capabilities import Side, Unit
+from drivers.cmis.diagnostics.capabilities import Side, Unit
+from drivers.cmis.diagnostics.patterns import pattern_name
 from drivers.cmis.errors import DiagnosticsStateError, WriteNotTakenError
 from drivers.cmis.fields import LANES, encode_bytes
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule, lane_bits
-from drivers.cmis.patterns import pattern_name
 from drivers.cmis.ports import bus_held
 from drivers.cmis.wording import lanes_text, where
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drivers.cmis.apply import Applied, status_text
 from drivers.cmis.codes import ConfigStatus, DataPathState
-from drivers.cmis.control_sets import LaneConfig
+from drivers.cmis.configuration.apply import Applied, status_text
+from drivers.cmis.configuration.control_sets import LaneConfig
 from drivers.cmis.states import Wait
 from drivers.cmis.wording import by_lane, host_lanes, where
 

@@ -11,22 +11,23 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from drivers.cmis import information
-from drivers.cmis.diagnostics_capabilities import (
+from drivers.cmis.diagnostics.capabilities import (
     DiagnosticsCapabilities,
     Loopback,
     Side,
     Unit,
     read_capabilities,
 )
-from drivers.cmis.diagnostics_counting import FLAG_LATENCY_S, GATES_S, ErrorCounting
-from drivers.cmis.diagnostics_registers import (
+from drivers.cmis.diagnostics.counting import FLAG_LATENCY_S, GATES_S, ErrorCounting
+from drivers.cmis.diagnostics.patterns import USER_PATTERN, pattern_code, pattern_name
+from drivers.cmis.diagnostics.registers import (
     ALL_LANES,
     ControlRegisters,
     PatternControls,
     checked_lanes,
     register_name,
 )
-from drivers.cmis.diagnostics_results import (
+from drivers.cmis.diagnostics.results import (
     RESULT_DELAY_S,
     SLOW_PART_NUMBERS,
     SLOW_RESULT_DELAY_S,
@@ -36,7 +37,6 @@ from drivers.cmis.diagnostics_results import (
 )
 from drivers.cmis.errors import NotAdvertisedError
 from drivers.cmis.module import CmisModule
-from drivers.cmis.patterns import USER_PATTERN, pattern_code, pattern_name
 from drivers.cmis.wording import lanes_text, where
 
 __all__ = [

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.cmis import information, signal_integrity
-from drivers.cmis.apply import EVIDENCE_S, apply, config_limit_s, status_text, wait_until_in_force
 from drivers.cmis.codes import STEADY_DATA_PATH_STATES, ConfigStatus, DataPathState
-from drivers.cmis.configuration_plan import Plan, PlannedPath
-from drivers.cmis.configuration_result import Findings, Outcome
-from drivers.cmis.control_sets import UNUSED, LaneConfig, read_config, stage
+from drivers.cmis.configuration.apply import (
+    EVIDENCE_S,
+    apply,
+    config_limit_s,
+    status_text,
+    wait_until_in_force,
+)
+from drivers.cmis.configuration.control_sets import UNUSED, LaneConfig, read_config, stage
+from drivers.cmis.configuration.plan import Plan, PlannedPath
+from drivers.cmis.configuration.result import Findings, Outcome
 from drivers.cmis.errors import CmisError
 from drivers.cmis.lane_controls import change_lanes
 from drivers.cmis.module import CmisModule

@@ -21,7 +21,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from drivers.cmis.dump_formats import (
+from drivers.cmis.dump.formats import (
     UNREAD_BYTE,
     Dump,
     PageOutcome,

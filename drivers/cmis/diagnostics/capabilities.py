@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from drivers.cmis import codes
+from drivers.cmis.diagnostics.patterns import USER_PATTERN, pattern_names, reserved_patterns
 from drivers.cmis.errors import NotAdvertisedError, PageUnavailableError
 from drivers.cmis.fields import ReadableImage
 from drivers.cmis.image import MemoryImage
 from drivers.cmis.information import get_int
 from drivers.cmis.memory_map import FIELDS
-from drivers.cmis.patterns import USER_PATTERN, pattern_names, reserved_patterns
 
 __all__ = ["DiagnosticsCapabilities", "Loopback", "Side", "Unit", "read_capabilities"]
 
@@ -67,8 +67,8 @@ class Loopback(enum.Enum):
 class DiagnosticsCapabilities:
     """What the module advertises for one bank of 8 lanes.
 
-    Patterns are names of :mod:`drivers.cmis.patterns`. ``user_pattern_bytes``: longest user pattern, 0 where
-    none is advertised [uncertain: 2 * (1 + 13h:140.3-0)]. ``gating_accuracy`` is text. ``notes``: what the
+    Patterns are names of :mod:`drivers.cmis.diagnostics.patterns`. ``user_pattern_bytes``: longest user
+    pattern, 0 where none is advertised [uncertain: 2 * (1 + 13h:140.3-0)]. ``gating_accuracy`` is text. ``notes``: what the
     advertisement says that cannot be.
     """
 

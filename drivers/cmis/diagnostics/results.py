@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from drivers.cmis import information
-from drivers.cmis.diagnostics_capabilities import Side
+from drivers.cmis.diagnostics.capabilities import Side
 from drivers.cmis.errors import NotAdvertisedError, WriteNotTakenError
 from drivers.cmis.fields import decode_bytes
 from drivers.cmis.memory_map import FIELDS

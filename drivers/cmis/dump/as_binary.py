@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 
-from drivers.cmis.dump_formats import LAST_PAGE, Dump, halves_of, page_name
+from drivers.cmis.dump.formats import LAST_PAGE, Dump, halves_of, page_name
 from drivers.cmis.errors import DumpFormatError
 from drivers.cmis.image import HALF, MemoryImage
 

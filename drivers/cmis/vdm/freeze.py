@@ -11,7 +11,7 @@ from drivers.clock import Clock
 from drivers.cmis import information
 from drivers.cmis.codes import ModuleState
 from drivers.cmis.errors import CmisError, VdmFreezeError
-from drivers.cmis.vdm_readings import VdmInstance, VdmReading, advertised, read_vdm, support
+from drivers.cmis.vdm.readings import VdmInstance, VdmReading, advertised, read_vdm, support
 from drivers.cmis.wording import where
 from drivers.errors import BenchError
 

@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from drivers.cmis import information, signal_integrity
 from drivers.cmis.application import DataPathRequest
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState
-from drivers.cmis.configuration_plan import Plan, make_plan
-from drivers.cmis.configuration_result import ConfigurationResult, Findings, LaneResult, Outcome
-from drivers.cmis.configuration_steps import ConfigurationSteps, StoppedError
-from drivers.cmis.control_sets import (
+from drivers.cmis.configuration.control_sets import (
     UNUSED,
     ActiveDataPath,
     LaneConfig,
@@ -25,6 +22,9 @@ from drivers.cmis.control_sets import (
     read_config,
     staged_name,
 )
+from drivers.cmis.configuration.plan import Plan, make_plan
+from drivers.cmis.configuration.result import ConfigurationResult, Findings, LaneResult, Outcome
+from drivers.cmis.configuration.steps import ConfigurationSteps, StoppedError
 from drivers.cmis.errors import CmisError, ConfigurationRefusedError, NotAdvertisedError
 from drivers.cmis.module import CmisModule, lane_bits
 from drivers.cmis.paged_memory import require_paged_memory

@@ -9,7 +9,7 @@ A source is anything with ``get(bank, page, byte, length)``: a live module's ``r
 
 from __future__ import annotations
 
-from drivers.cmis.vdm_freeze import (
+from drivers.cmis.vdm.freeze import (
     FREEZE_ALLOWANCE_S,
     T_VDMF_S,
     Freeze,
@@ -18,8 +18,8 @@ from drivers.cmis.vdm_freeze import (
     frozen_statistics,
     read_statistics,
 )
-from drivers.cmis.vdm_observables import OBSERVABLES, Observable, observable
-from drivers.cmis.vdm_readings import (
+from drivers.cmis.vdm.observables import OBSERVABLES, Observable, observable
+from drivers.cmis.vdm.readings import (
     SIDES,
     VdmFlag,
     VdmInstance,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from drivers.cmis.diagnostics_capabilities import Side, Unit
-from drivers.cmis.diagnostics_registers import ControlRegisters, register_name
-from drivers.cmis.diagnostics_results import ErrorCount, SelectedResults
+from drivers.cmis.diagnostics.capabilities import Side, Unit
+from drivers.cmis.diagnostics.registers import ControlRegisters, register_name
+from drivers.cmis.diagnostics.results import ErrorCount, SelectedResults
 from drivers.cmis.errors import DiagnosticsStateError, InvalidMemoryError
 from drivers.cmis.wording import lanes_text, where
 

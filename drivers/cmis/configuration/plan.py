@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from drivers.cmis.application import DataPathRequest, offered, placements
 from drivers.cmis.codes import DataPathState
-from drivers.cmis.control_sets import ActiveDataPath, LaneConfig, data_paths_of
+from drivers.cmis.configuration.control_sets import ActiveDataPath, LaneConfig, data_paths_of
 from drivers.cmis.errors import ApplicationNotOfferedError, ConfigurationRefusedError
 from drivers.cmis.information import Application
 from drivers.cmis.wording import host_lanes, lanes_text
