@@ -204,7 +204,10 @@ def encode_bytes(field: Field, value: Value | Sequence[Scalar], old: bytes = b""
 
 def decode_text(raw: bytes) -> str:
     """Untrusted text of a module: padding removed; whatever is not printable ASCII becomes U+FFFD."""
-    return "".join(chr(code) if 0x20 <= code < 0x7F else "\ufffd" for code in raw.rstrip(b" \0"))
+    text = raw.rstrip(b" \0")
+    if text.isascii() and (shown := text.decode("ascii")).isprintable():
+        return shown
+    return "".join(chr(code) if 0x20 <= code < 0x7F else "\ufffd" for code in text)
 
 
 def f16_to_float(raw: int) -> float:

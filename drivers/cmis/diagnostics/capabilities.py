@@ -68,8 +68,8 @@ class DiagnosticsCapabilities:
     """What the module advertises for one bank of 8 lanes.
 
     Patterns are names of :mod:`drivers.cmis.diagnostics.patterns`. ``user_pattern_bytes``: longest user
-    pattern, 0 where none is advertised [uncertain: 2 * (1 + 13h:140.3-0)]. ``gating_accuracy`` is text. ``notes``: what the
-    advertisement says that cannot be.
+    pattern, 0 where none is advertised [uncertain: 2 * (1 + 13h:140.3-0)]. ``gating_accuracy`` is text.
+    ``notes``: what the advertisement says that cannot be.
     """
 
     bank: int
