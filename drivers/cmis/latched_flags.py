@@ -10,7 +10,6 @@ from drivers.cmis.fields import LANES, Access, Field, Kind, ReadableImage
 from drivers.cmis.image import HALF, MemoryImage
 from drivers.cmis.memory_map import FIELDS
 
-
 _LANES = range(1, LANES + 1)
 
 
