@@ -9,7 +9,7 @@ from drivers.clock import Clock
 from drivers.cmis import information
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState, duration_upper_s
 from drivers.cmis.errors import WriteNotTakenError
-from drivers.cmis.fields import LANES, Scalar, Value, encode
+from drivers.cmis.fields import LANES, Scalar, Value, decode_bytes, encode, encode_bytes
 from drivers.cmis.image import CHECKSUM_PAGES, HALF, Checksum, page_checksum
 from drivers.cmis.information import Application, LaneMonitor, ModuleIdentity, Reach, Thresholds
 from drivers.cmis.latched_flags import Flags, flags_of, read_latched
@@ -73,8 +73,9 @@ class CmisModule:
         """
         self.set(name, value, bank)
         found = self.get(name, bank)
-        if found != (tuple(value) if isinstance(value, list) else value):
-            field = FIELDS[name]
+        field = FIELDS[name]
+        # What the register makes of the value: a mask as lanes, a number as its nearest step.
+        if found != decode_bytes(field, encode_bytes(field, value, bytes(field.size))):
             self.forget_page()  # whatever stood in the way may have changed the page too
             raise WriteNotTakenError(
                 f"{name} ({field.where}) reads back {found!r} after {value!r} was written to it"

@@ -558,6 +558,13 @@ def test_a_write_that_is_not_taken_is_told(
         module.set_output_disable_tx((1,))
 
 
+def test_what_a_register_makes_of_a_value_counts_as_taken(module: CmisModule, device: BehavingModule) -> None:
+    device.image.add_page(0, 0x12)
+    module.set_and_verify("OutputDisableTx", 0b1001)  # read back as lanes
+    module.set_and_verify("TargetOutputPowerTx", (-3.004,) * 8)  # the nearest step is -3.00 dBm
+    assert module.get("TargetOutputPowerTx") == pytest.approx((-3.0,) * 8)
+
+
 def test_after_a_write_that_was_not_taken_the_page_is_selected_anew(
     device: BehavingModule, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
