@@ -32,15 +32,6 @@ from drivers.cmis.signal_integrity import SignalIntegrity
 from drivers.cmis.states import fault_text
 from drivers.cmis.wording import host_lanes, where
 
-__all__ = [
-    "ConfigurationResult",
-    "LaneResult",
-    "active_data_paths",
-    "commit_signal_integrity",
-    "configure",
-    "free",
-]
-
 
 def configure(
     module: CmisModule,

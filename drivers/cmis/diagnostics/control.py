@@ -29,7 +29,6 @@ from drivers.cmis.diagnostics.registers import (
 )
 from drivers.cmis.diagnostics.results import (
     RESULT_DELAY_S,
-    SLOW_PART_NUMBERS,
     SLOW_RESULT_DELAY_S,
     ErrorCount,
     SelectedResults,
@@ -38,22 +37,6 @@ from drivers.cmis.diagnostics.results import (
 from drivers.cmis.errors import NotAdvertisedError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.wording import lanes_text, where
-
-__all__ = [
-    "GATES_S",
-    "RESULT_DELAY_S",
-    "SLOW_PART_NUMBERS",
-    "SLOW_RESULT_DELAY_S",
-    "Diagnostics",
-    "DiagnosticsCapabilities",
-    "ErrorCount",
-    "Loopback",
-    "PatternControls",
-    "SelectorPolicy",
-    "Side",
-    "Unit",
-    "read_capabilities",
-]
 
 
 class Diagnostics:

@@ -12,24 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from drivers.cmis.dump import as_binary, as_json, as_text
-from drivers.cmis.dump.formats import LARGEST_FILE_BYTES, Dump, PageOutcome, PageRecord
+from drivers.cmis.dump.formats import LARGEST_FILE_BYTES, Dump
 from drivers.cmis.errors import BytesNotReadError, DumpFormatError, PageUnavailableError, ReadOnlyMemoryError
 from drivers.cmis.image import FIRST_BANKED_PAGE, MemoryImage, check_span
-
-__all__ = [
-    "FORMS",
-    "LARGEST_FILE_BYTES",
-    "Dump",
-    "DumpMemory",
-    "PageOutcome",
-    "PageRecord",
-    "form_of",
-    "format_dump",
-    "load_dump",
-    "only_pages",
-    "parse_dump",
-    "save_dump",
-]
 
 _WRITERS: Mapping[str, Callable[[Dump], bytes]] = {
     as_json.FORM: as_json.format_json,
