@@ -21,7 +21,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "check a bench: instruments, identities, what each path can reach",
         "harness.commands.bench:main",
     ),
-    "module": ("read modules: decode a memory dump", "harness.commands.module:main"),
+    "module": (
+        "look into a module or a dump, work on its registers, patterns, firmware",
+        "harness.commands.module:main",
+    ),
+    "simulate": ("serve simulated modules to any host", "harness.commands.simulate:main"),
 }
 
 

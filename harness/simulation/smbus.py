@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from harness.simulation.world import NS_PER_S, World
@@ -20,10 +21,23 @@ if TYPE_CHECKING:
 _I2C_M_RD = 0x0001  # Linux: the message is a read
 _BITS_PER_BYTE = 9  # eight and the acknowledgement
 _CONDITION_BITS = 1  # a start, repeated start or stop condition takes about one clock period
+_ADDRESS_BITS = _CONDITION_BITS + _BITS_PER_BYTE
 
 
 class Nack(Exception):  # noqa: N818 - an answer of the bus, not a fault of the program
     """A target does not acknowledge (busy, or it refuses a byte)."""
+
+
+class MessageNack(Nack):
+    """A message of a transaction was not acknowledged. Attribute ``index``: which one, from 0."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"message {index} was not acknowledged")
+        self.index = index
+
+
+BusMessage = tuple[int, bytes | int]
+"""7-bit address, and the bytes to write or the number of bytes to read."""
 
 
 class I2cTarget(Protocol):
@@ -48,14 +62,15 @@ class I2cTarget(Protocol):
 class SimulatedI2cBus:
     """An object with the methods of ``smbus2.SMBus`` that this project uses.
 
+    ``bitrate_hz`` None: transfers take no time of the world, for one that follows another clock.
     Attributes: ``transactions`` counts calls of :meth:`i2c_rdwr`, ``messages`` the messages in them.
     """
 
-    def __init__(self, world: World, bitrate_hz: int = 400_000) -> None:
-        if bitrate_hz <= 0:
+    def __init__(self, world: World, bitrate_hz: int | None = 400_000) -> None:
+        if bitrate_hz is not None and bitrate_hz <= 0:
             raise ValueError(f"the bus needs a bit rate above zero, got {bitrate_hz}")
         self._world = world
-        self._bit_ns = NS_PER_S // bitrate_hz
+        self._bit_ns = 0 if bitrate_hz is None else NS_PER_S // bitrate_hz
         self._targets: dict[int, I2cTarget] = {}
         self._open = True
         self.transactions = 0
@@ -72,42 +87,66 @@ class SimulatedI2cBus:
             raise ValueError(f"two targets at I2C address 0x{address:02X}")
         self._targets[address] = target
 
-    def i2c_rdwr(self, *i2c_msgs: i2c_msg) -> None:
-        """Transfer messages in one transaction, filling the buffers of reads.
+    def transfer(self, messages: Sequence[BusMessage]) -> list[bytes]:
+        """Transfer messages in one transaction; returns the bytes of each read, in order.
 
-        :raises OSError: ENXIO when a target does not acknowledge, EBADF when the bus is closed.
+        What :meth:`i2c_rdwr` does, without smbus2's buffers: for servers and fast hosts in this process.
+
+        :raises MessageNack: when a target does not acknowledge; messages before it took effect.
+        :raises OSError: EBADF when the bus is closed.
         """
+        answers: list[bytes] = []
+        spend, bit_ns = self._world.spend, self._bit_ns
+        done = 0
         with self._world.lock:
             if not self._open:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             self.transactions += 1
             try:
-                for message in i2c_msgs:
-                    self._transfer(message)
+                for address, content in messages:
+                    self.messages += 1
+                    spend(_ADDRESS_BITS * bit_ns)
+                    target = self._addressed(address)
+                    if isinstance(content, int):
+                        spend(_BITS_PER_BYTE * content * bit_ns)
+                        answer = target.read(content)
+                        if len(answer) != content:
+                            raise ValueError(f"a target gave {len(answer)} bytes where {content} were read")
+                        answers.append(answer)
+                    else:
+                        spend(_BITS_PER_BYTE * len(content) * bit_ns)
+                        target.write(content)
+                    done += 1
             except Nack as nack:
-                raise OSError(errno.ENXIO, os.strerror(errno.ENXIO)) from nack
+                raise MessageNack(done) from nack
             finally:
-                self._spend(_CONDITION_BITS)  # stop
+                spend(_CONDITION_BITS * bit_ns)  # stop
+        return answers
+
+    def i2c_rdwr(self, *i2c_msgs: i2c_msg) -> None:
+        """Transfer messages in one transaction, filling the buffers of reads.
+
+        :raises OSError: ENXIO when a target does not acknowledge, EBADF when the bus is closed.
+        """
+        reads = [message for message in i2c_msgs if message.flags & _I2C_M_RD]
+        try:
+            answers = self.transfer(
+                [
+                    (message.addr, message.len if message.flags & _I2C_M_RD else bytes(message))
+                    for message in i2c_msgs
+                ]
+            )
+        except MessageNack as nack:
+            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO)) from nack
+        for message, answer in zip(reads, answers, strict=True):
+            ctypes.memmove(message.buf, answer, len(answer))
 
     def close(self) -> None:
         """Close the bus: further transfers fail."""
         self._open = False
 
-    def _transfer(self, message: i2c_msg) -> None:
-        self.messages += 1
-        self._spend(_CONDITION_BITS + _BITS_PER_BYTE)
-        target = self._targets.get(message.addr)
+    def _addressed(self, address: int) -> I2cTarget:
+        target = self._targets.get(address)
         if target is None or not target.acknowledges():
             raise Nack
-        length: int = message.len
-        self._spend(_BITS_PER_BYTE * length)
-        if not message.flags & _I2C_M_RD:
-            target.write(bytes(message))
-            return
-        answer = target.read(length)
-        if len(answer) != length:
-            raise ValueError(f"a target gave {len(answer)} bytes where {length} were read")
-        ctypes.memmove(message.buf, answer, length)
-
-    def _spend(self, bits: int) -> None:
-        self._world.advance_to(self._world.now_ns + bits * self._bit_ns)
+        return target

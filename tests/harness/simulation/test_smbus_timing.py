@@ -7,7 +7,7 @@ import errno
 import pytest
 from smbus2 import i2c_msg
 
-from harness.simulation.smbus import Nack, SimulatedI2cBus
+from harness.simulation.smbus import MessageNack, Nack, SimulatedI2cBus
 from harness.simulation.world import World
 
 
@@ -106,3 +106,33 @@ def test_two_targets_at_one_address_are_refused(world: World, bus: SimulatedI2cB
         bus.attach(0x50, Target(world))
     with pytest.raises(ValueError, match="7-bit"):
         bus.attach(0xA0, Target(world))
+
+
+def test_a_transfer_without_smbus2_gives_the_reads_and_takes_as_long(
+    world: World, bus: SimulatedI2cBus
+) -> None:
+    bus.attach(0x50, Target(world))
+    assert bus.transfer([(0x50, b"\0"), (0x50, 128), (0x50, b"\7"), (0x50, 2)]) == [
+        bytes(range(1, 129)),
+        b"\1\2",
+    ]
+    assert world.now_ns == ((1 + 9 * 2) + (1 + 9 * 129) + (1 + 9 * 2) + (1 + 9 * 3) + 1) * 2500
+    assert (bus.transactions, bus.messages) == (1, 4)
+
+
+def test_a_transfer_says_which_message_was_not_acknowledged(world: World, bus: SimulatedI2cBus) -> None:
+    target = Target(world)
+    bus.attach(0x50, target)
+    with pytest.raises(MessageNack) as caught:
+        bus.transfer([(0x50, b"\1"), (0x50, 1), (0x51, 1), (0x50, b"\2")])
+    assert caught.value.index == 2
+    assert [data for _, data in target.seen] == [b"\1"]
+
+
+def test_a_bus_without_a_bit_rate_takes_no_time(world: World) -> None:
+    bus = SimulatedI2cBus(world, None)
+    bus.attach(0x50, Target(world))
+    bus.transfer([(0x50, b"\0"), (0x50, 128)])
+    assert world.now_ns == 0
+    with pytest.raises(ValueError, match="bit rate"):
+        SimulatedI2cBus(world, 0)

@@ -1,0 +1,310 @@
+"""``lanewise module prbs``: the module's own generators, checkers and loopbacks."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.commands.module.printing import complain, say, say_json
+from harness.commands.module.running import DONE, Parser, UsageError, add_target, guarded, opened
+
+if TYPE_CHECKING:
+    from drivers.cmis.diagnostics import Diagnostics, Loopback, Side
+    from drivers.cmis.module_prbs import ModulePrbs
+    from drivers.interfaces import LaneErrors
+    from harness.module_target import ModuleTarget
+
+LOOPBACKS = ("media-output", "media-input", "host-output", "host-input")
+_NO_ERROR_95 = 2.996  # -ln(0.05): with none counted, the expected count is below this with 95 % confidence
+
+
+def main(argv: Sequence[str]) -> int:
+    """``lanewise module prbs TARGET --side SIDE``."""
+    parser = Parser(
+        "prbs",
+        "The module's own pattern generators, checkers and loopbacks. Without an action: what the side can\n"
+        "do and what runs. With --gate: count bits and errors, then leave everything as it was found.\n"
+        "Without --gate, --generate, --check and --loopback stay on until --stop.",
+        epilog="On a bench give --up, for there is no traffic in low power; and --gate, for the bench is\n"
+        "turned off at the end. Where errors are counted: media side TP3, host side TP1a; a side's own\n"
+        "output loopback leads its generator to its checker inside the module.",
+    )
+    add_target(parser)
+    parser.add_argument("--side", choices=("media", "host"), required=True, help="which interface")
+    parser.add_argument("--pattern", metavar="NAME", help="such as PRBS31Q (default with --gate: what runs)")
+    parser.add_argument("--lanes", metavar="LIST", help="lanes of the side, such as 1-4 (default: all)")
+    parser.add_argument("--gate", metavar="TIME", help="count for so long, such as '10 s' or 500ms")
+    parser.add_argument("--generate", action="store_true", help="send the pattern (default: send and check)")
+    parser.add_argument("--check", action="store_true", help="check the pattern")
+    parser.add_argument("--loopback", choices=LOOPBACKS, help="turn this loopback on")
+    parser.add_argument("--stop", action="store_true", help="stop the side's patterns and loopbacks")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    return guarded("prbs", parser, argv, _prbs)
+
+
+def _prbs(arguments: argparse.Namespace) -> int:
+    from drivers.cmis.diagnostics import Diagnostics, Side
+    from harness.commands.module.quantity import numbers, seconds
+    from harness.commands.module.reading import joined_module
+
+    gate_s = None if arguments.gate is None else seconds(arguments.gate, "--gate")
+    lanes = None if arguments.lanes is None else numbers(arguments.lanes, "--lanes", low=1, high=8)
+    starts = bool(arguments.pattern or arguments.generate or arguments.check or arguments.loopback)
+    _require_sense(arguments, starts=starts, counts=gate_s is not None)
+    with opened(arguments) as target:
+        _require_traffic(target, arguments, acts=starts or arguments.stop or gate_s is not None)
+        module = joined_module(target)
+        side = Side[arguments.side.upper()]
+        diagnostics = Diagnostics(module)
+        try:
+            if gate_s is not None:
+                _count(diagnostics, side, lanes, gate_s, arguments)
+            elif arguments.stop:
+                _stop(diagnostics, side)
+                _state(target, diagnostics, side, as_json=arguments.json)
+            elif starts:
+                _start(diagnostics, side, lanes, arguments)
+                _state(target, diagnostics, side, as_json=arguments.json)
+            else:
+                _state(target, diagnostics, side, as_json=arguments.json)
+        except ValueError as error:  # a pattern or lane that there is not
+            raise UsageError(str(error)) from error
+    return DONE
+
+
+def _require_sense(arguments: argparse.Namespace, *, starts: bool, counts: bool) -> None:
+    if arguments.stop and (starts or counts):
+        raise UsageError("--stop goes alone")
+    if (arguments.generate or arguments.check) and not arguments.pattern:
+        raise UsageError("--generate and --check need --pattern NAME")
+    if counts and arguments.pattern and arguments.generate and not arguments.check:
+        raise UsageError("--gate counts what a checker finds: give --check too, or leave both out")
+
+
+def _require_traffic(target: ModuleTarget, arguments: argparse.Namespace, *, acts: bool) -> None:
+    if not acts:
+        return
+    if not target.live:
+        raise UsageError(f"{target.name!a} is a dump: nothing can be started or counted there")
+    if target.pins is None:
+        return
+    if target.bring_up is None:
+        raise UsageError("the bench's module is in low power, without traffic: give --up")
+    if arguments.gate is None:
+        raise UsageError("the bench is turned off at the end, so nothing would stay on: give --gate TIME")
+
+
+def _loopback(name: str) -> Loopback:
+    from drivers.cmis.diagnostics import Loopback
+
+    return Loopback[name.upper().replace("-", "_")]
+
+
+def _wanted_units(arguments: argparse.Namespace) -> tuple[bool, bool]:
+    """Whether to generate and to check: both, unless one is named."""
+    if arguments.generate or arguments.check:
+        return arguments.generate, arguments.check
+    return True, True
+
+
+def _start(
+    diagnostics: Diagnostics, side: Side, lanes: tuple[int, ...] | None, arguments: argparse.Namespace
+) -> None:
+    from drivers.cmis.diagnostics import Unit
+
+    chosen = lanes or diagnostics.lanes_present(side)
+    generate, check = _wanted_units(arguments)
+    if arguments.pattern:  # before anything is turned on
+        for unit, wanted in ((Unit.GENERATOR, generate), (Unit.CHECKER, check)):
+            if wanted:
+                diagnostics.require_pattern(side, unit, arguments.pattern)
+    if arguments.loopback:
+        kind = _loopback(arguments.loopback)
+        diagnostics.set_loopback(kind, chosen if kind.side is side else diagnostics.lanes_present(kind.side))
+    if arguments.pattern:
+        if generate:
+            diagnostics.start_generator(side, chosen, arguments.pattern)
+        if check:
+            diagnostics.start_checker(side, chosen, arguments.pattern)
+    complain("What was turned on stays on: --stop ends it.")
+
+
+def _stop(diagnostics: Diagnostics, side: Side) -> None:
+    from drivers.cmis.diagnostics import Unit
+
+    if diagnostics.capabilities.patterns(side, Unit.GENERATOR):
+        diagnostics.stop_generator(side)
+    if diagnostics.capabilities.patterns(side, Unit.CHECKER):
+        diagnostics.stop_checker(side)
+    for kind in diagnostics.capabilities.loopbacks:
+        if kind.side is side and (lanes := diagnostics.loopback_lanes(kind)):
+            diagnostics.set_loopback(kind, lanes, on=False)
+
+
+def _count(
+    diagnostics: Diagnostics,
+    side: Side,
+    lanes: tuple[int, ...] | None,
+    gate_s: float,
+    arguments: argparse.Namespace,
+) -> None:
+    from drivers.cmis.diagnostics import Unit
+    from drivers.cmis.module_prbs import ModulePrbs
+
+    kind = _loopback(arguments.loopback) if arguments.loopback else None
+    own = kind is not None and str(kind) == f"{side} side output loopback"
+    with _loopback_on(diagnostics, None if own else kind):
+        prbs = ModulePrbs(diagnostics.module, side=side, name="module", diagnostics=diagnostics, loopback=own)
+        chosen = lanes or (prbs.lanes if arguments.pattern else diagnostics.running(side, Unit.CHECKER))
+        if not chosen:
+            raise UsageError(f"no {side} side checker runs, so there is nothing to count: give --pattern")
+        with prbs:
+            if arguments.pattern:
+                generate, check = _wanted_units(arguments)
+                prbs.start_pattern(arguments.pattern, chosen, generate=generate, check=check)
+            elif own and kind is not None:
+                diagnostics.set_loopback(kind, chosen)
+            found = prbs.measure_errors(chosen, gate_s)
+        _print_counts(prbs, found, arguments)
+
+
+@contextlib.contextmanager
+def _loopback_on(diagnostics: Diagnostics, kind: Loopback | None) -> Iterator[None]:
+    """A loopback that :class:`ModulePrbs` does not look after, on within this context."""
+    if kind is None:
+        yield
+        return
+    before = diagnostics.loopback_lanes(kind)
+    added = set(diagnostics.lanes_present(kind.side)) - set(before)
+    if added:
+        diagnostics.set_loopback(kind, added)
+    try:
+        yield
+    finally:
+        if added:
+            diagnostics.set_loopback(kind, added, on=False)
+
+
+def _print_counts(prbs: ModulePrbs, found: Sequence[LaneErrors], arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        say_json(
+            {
+                "side": str(prbs.side),
+                "pattern": _pattern(arguments),
+                "loopback": arguments.loopback,
+                "plane": prbs.plane,
+                "detector": prbs.detector,
+                "self_measured": prbs.self_measured,
+                "lanes": [
+                    {
+                        "lane": item.lane,
+                        "locked": item.locked,
+                        "bits": item.bits,
+                        "errors": item.errors,
+                        "ber": item.ber,
+                        "ber_below_95_percent": _below(item),
+                        "gate_s": item.gate_s,
+                    }
+                    for item in found
+                ],
+            }
+        )
+        return
+    from harness.text import columns
+
+    rows = [
+        (
+            f"{item.lane:>4}",
+            "yes" if item.locked else "NO",
+            f"{item.bits:.4e}" if item.bits else "0",
+            f"{item.errors:>10}",
+            _ber_text(item),
+            f"{item.gate_s:.3f} s",
+        )
+        for item in found
+    ]
+    pattern = _pattern(arguments) or "the pattern that runs"
+    loopback = ""
+    inside = prbs.plane.startswith("internal")
+    if arguments.loopback and not inside:
+        loopback = f"\n{_loopback(arguments.loopback)} on"
+    where = f"inside the module ({_loopback(arguments.loopback)})" if inside else f"at {prbs.plane}"
+    say(f"{pattern}, counted {where}\nby the {prbs.detector} (self-measured){loopback}\n\n")
+    say(columns(("lane", "lock", "bits", "errors", "bit error ratio", "gate"), rows) + "\n")
+    if not all(item.locked for item in found):
+        say(
+            "\nA lane without lock: its checker was not in step with the pattern during the whole gate, so\n"
+            "its counts say nothing. Is the same pattern sent, and does light or the host's signal come in?\n"
+        )
+
+
+def _pattern(arguments: argparse.Namespace) -> str | None:
+    """The pattern's name as CMIS spells it."""
+    from drivers.cmis.diagnostics.patterns import pattern_code, pattern_name
+
+    return pattern_name(pattern_code(arguments.pattern)) if arguments.pattern else None
+
+
+def _below(item: LaneErrors) -> float | None:
+    """With no error counted: what the bit error ratio is below, with 95 % confidence."""
+    return _NO_ERROR_95 / item.bits if item.locked and item.bits and not item.errors else None
+
+
+def _ber_text(item: LaneErrors) -> str:
+    below = _below(item)
+    if below is not None:
+        return f"< {below:.2e} (95 %)"
+    return "-" if item.ber is None else f"{item.ber:.3e}"
+
+
+def _state(target: ModuleTarget, diagnostics: Diagnostics, side: Side, *, as_json: bool) -> None:
+    state = _state_of(diagnostics, side)
+    if as_json:
+        say_json({"target": target.name, **state})
+        return
+    from drivers.cmis.description.layout import pairs, sentences
+    from drivers.cmis.wording import lanes_text
+
+    rows: list[tuple[str, object]] = [("lanes", lanes_text(state["lanes"]))]
+    for unit in ("generator", "checker"):
+        rows.append((f"{unit} has", ", ".join(state[unit]["patterns"]) or "nothing"))
+        running = state[unit]["running"]
+        text = "; ".join(f"lane {lane}: {name}" for lane, name in running.items()) or "none"
+        rows.append((f"{unit} runs", text))
+    rows.append(("loopbacks", ", ".join(name for name in state["loopbacks"]) or "none"))
+    on = {name: lanes for name, lanes in state["loopbacks"].items() if lanes}
+    rows.append(
+        (
+            "loopbacks on",
+            "; ".join(f"{name}, lanes {lanes_text(lanes)}" for name, lanes in on.items()) or "none",
+        )
+    )
+    rows.append(("counts", "errors and bits" if state["counters"] else "none (13h:130.1 is 0)"))
+    say("\n".join([*pairs(f"{target.name}, {side} side", rows), *sentences("Notes", state["notes"])]) + "\n")
+
+
+def _state_of(diagnostics: Diagnostics, side: Side) -> dict[str, Any]:
+    from drivers.cmis import information
+    from drivers.cmis.diagnostics import Unit
+    from drivers.cmis.diagnostics.patterns import pattern_name
+
+    can = diagnostics.capabilities
+    found: dict[str, Any] = {"side": str(side), "lanes": list(diagnostics.lanes_present(side))}
+    for unit in Unit:
+        patterns = can.patterns(side, unit)
+        running: dict[str, str] = {}
+        if patterns:
+            name = f"{side.value}Side{unit.value}PatternSelect"
+            codes = information.get_codes(diagnostics.module.registers, name, diagnostics.bank)
+            running = {str(lane): pattern_name(codes[lane - 1]) for lane in diagnostics.running(side, unit)}
+        found[str(unit)] = {"patterns": list(patterns), "running": running}
+    found["loopbacks"] = {
+        str(kind): list(diagnostics.loopback_lanes(kind)) for kind in can.loopbacks if kind.side is side
+    }
+    found["counters"] = can.counters
+    found["bit_error_ratios"] = can.ber
+    found["gating"] = can.gating_accuracy
+    found["notes"] = list(can.notes)
+    return found

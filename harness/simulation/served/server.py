@@ -1,0 +1,335 @@
+"""The server: one thread, one selector, any number of clients and modules.
+
+What comes from a client is not trusted: its frames are length-checked, it can neither fill the memory nor
+hold up the others, and what it does wrong ends at most its own connection. Whoever reaches the socket may
+do with the modules what he likes: it listens on this machine alone unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import stat
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.simulation.served import protocol
+from harness.simulation.served.addresses import ServerAddress, parse_server
+from harness.simulation.served.protocol import ClockKind, Greeting, ListedModule, ProtocolError, Status
+from harness.simulation.served.served_module import ServedModule, Wait
+
+LOOPBACK = "127.0.0.1:0"
+MOST_CLIENTS = 512
+
+_RECEIVED_AT_ONCE = 65_536
+_MOST_UNSENT = 65_536  # more than this waits in a connection: nothing is read from it
+_FRAMES_A_TURN = 16
+_SLICE_S = 0.005  # of processor time for a wait, before others have their turn
+_KEEP_PACE_EVERY_S = 0.05
+_KEEP_PACE_S = 0.02
+
+_log = logging.getLogger(__name__)
+
+
+class _Client:
+    """One connection."""
+
+    __slots__ = ("closing", "events", "received", "sock", "unsent", "wait")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.received = bytearray()
+        self.unsent = bytearray()
+        self.wait: Wait | None = None
+        self.closing = False
+        self.events = selectors.EVENT_READ
+
+
+class ModuleServer:
+    """Modules on a socket; the place of a module in ``modules`` is its slot.
+
+    All share one kind of clock: ``speed`` as in :class:`ServedModule`, for the greeting.
+
+    :raises ValueError: for an address that is none, and for too many modules.
+    :raises OSError: when the address cannot be bound.
+    """
+
+    def __init__(
+        self, modules: Sequence[ServedModule], address: str = LOOPBACK, *, speed: float | None = 1.0
+    ) -> None:
+        if not 1 <= len(modules) <= protocol.MOST_SLOTS:
+            raise ValueError(f"{len(modules)} modules; 1 to {protocol.MOST_SLOTS} can be served")
+        self.modules = tuple(modules)
+        self._greeting = bytes([Status.DONE]) + protocol.encode_greeting(
+            Greeting(
+                protocol.VERSION,
+                ClockKind.MANUAL if speed is None else ClockKind.WALL,
+                1.0 if speed is None else speed,
+                tuple(ListedModule(module.profile.name, module.profile.media_lanes) for module in modules),
+            )
+        )
+        self._listener, self.address = _listen(parse_server(address))
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._waker, self._woken = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._clients: dict[socket.socket, _Client] = {}
+        self._busy: dict[_Client, None] = {}  # these have a wait, or complete frames, to go on with
+        self._follows_wall = speed is not None
+        self._pace_at_s = 0.0
+        self._pace_next = 0
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> ModuleServer:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Serve in a thread of its own, until :meth:`close`."""
+        self._thread = threading.Thread(target=self.serve, name="simulated modules", daemon=True)
+        self._thread.start()
+
+    def serve(self) -> None:
+        """Serve in this thread, until :meth:`stop`."""
+        while not self._stopping:
+            self._round()
+
+    def stop(self) -> None:
+        """Let :meth:`serve` return soon. Safe in a signal handler and in any thread."""
+        self._stopping = True
+        with contextlib.suppress(OSError):
+            self._waker.send(b"\0")
+
+    def close(self) -> None:
+        """Stop, and close all connections; a Unix socket's file is removed."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        for client in tuple(self._clients.values()):
+            self._drop(client)
+        self._selector.close()
+        for sock in (self._listener, self._waker, self._woken):
+            sock.close()
+        if self.address.path:
+            Path(self.address.path).unlink(missing_ok=True)
+
+    # -- one round -------------------------------------------------------------------------------------
+
+    def _round(self) -> None:
+        timeout_s = 0.0 if self._busy else (_KEEP_PACE_EVERY_S if self._follows_wall else None)
+        for key, events in self._selector.select(timeout_s):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif key.fileobj is self._woken:
+                with contextlib.suppress(OSError):
+                    self._woken.recv(64)
+            else:
+                self._attend(key.data, events)
+        for client in tuple(self._busy):
+            self._go_on(client)
+        if self._follows_wall and time.monotonic() >= self._pace_at_s:
+            self._keep_pace()
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError as fault:  # it has gone again, or there are no descriptors left
+            _log.warning("a connection could not be accepted: %s", fault)
+            time.sleep(_SLICE_S)
+            return
+        if len(self._clients) >= MOST_CLIENTS:
+            sock.close()
+            return
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):  # it has gone again, as reading will show
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client = _Client(sock)
+        self._clients[sock] = client
+        self._selector.register(sock, client.events, client)
+
+    def _attend(self, client: _Client, events: int) -> None:
+        """Send and receive what goes; what came is answered in this round's second half."""
+        if events & selectors.EVENT_WRITE and not self._flush(client):
+            return
+        if events & selectors.EVENT_READ:
+            try:
+                data = client.sock.recv(_RECEIVED_AT_ONCE)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._drop(client)
+                return
+            client.received += data
+        self._busy[client] = None
+
+    def _go_on(self, client: _Client) -> None:
+        """Answer what has come, a few frames at a time; more is for the next round."""
+        try:
+            more = self._answer_some(client)
+        except ProtocolError as fault:  # no telling where the next frame begins
+            client.unsent += _refused(fault)
+            client.closing = True
+            more = False
+        if more:
+            self._busy[client] = None
+        else:
+            self._busy.pop(client, None)
+        if self._flush(client):
+            self._watch(client)
+
+    def _answer_some(self, client: _Client) -> bool:
+        for _ in range(_FRAMES_A_TURN):
+            if client.wait is not None:
+                try:
+                    reply = client.wait.go_on(_SLICE_S)
+                except Exception:
+                    _log.exception("a wait failed")
+                    reply = _failed()
+                if reply is None:
+                    return True
+                client.wait = None
+                client.unsent += protocol.frame(reply)
+            if client.closing or len(client.unsent) > _MOST_UNSENT:
+                return False
+            content = protocol.take_frame(client.received)
+            if content is None:
+                return False
+            answer = self._answer(content)
+            if isinstance(answer, Wait):
+                client.wait = answer
+            else:
+                client.unsent += answer
+        return True
+
+    def _answer(self, content: bytes) -> bytes | Wait:
+        try:
+            operation, slot, body = protocol.decode_request(content)
+            if operation == protocol.HELLO:
+                return protocol.frame(self._greeting)
+            answer = self._module(slot).answer(operation, body)
+        except ProtocolError as fault:
+            return _refused(fault)
+        except Exception:
+            _log.exception("a request failed: %r", content[:64])
+            return protocol.frame(_failed())
+        return answer if isinstance(answer, Wait) else protocol.frame(answer)
+
+    def _module(self, slot: int) -> ServedModule:
+        if slot >= len(self.modules):
+            raise ProtocolError(f"there is no slot {slot}; there are 0 to {len(self.modules) - 1}")
+        return self.modules[slot]
+
+    def _flush(self, client: _Client) -> bool:
+        """Send what is there, as far as it goes; False when the connection is gone."""
+        if client.unsent:
+            try:
+                sent = client.sock.send(client.unsent)
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError:
+                self._drop(client)
+                return False
+            del client.unsent[:sent]
+        if client.closing and not client.unsent:
+            self._drop(client)
+            return False
+        return True
+
+    def _watch(self, client: _Client) -> None:
+        """Read on only from those who take their answers and whose requests do not pile up."""
+        events = 0
+        if client.unsent:
+            events |= selectors.EVENT_WRITE
+        if len(client.unsent) <= _MOST_UNSENT and client not in self._busy and not client.closing:
+            events |= selectors.EVENT_READ
+        if client in self._busy and client.wait is not None and not client.received:
+            events |= selectors.EVENT_READ  # to learn that it has gone
+        if events == client.events:
+            return
+        if client.events == 0:
+            self._selector.register(client.sock, events, client)
+        elif events == 0:
+            self._selector.unregister(client.sock)
+        else:
+            self._selector.modify(client.sock, events, client)
+        client.events = events
+
+    def _drop(self, client: _Client) -> None:
+        if self._clients.pop(client.sock, None) is None:
+            return
+        self._busy.pop(client, None)
+        if client.events:
+            self._selector.unregister(client.sock)
+        client.sock.close()
+
+    def _keep_pace(self) -> None:
+        """Let time pass for modules that nobody asks, in turn, so that none has to make up for hours."""
+        end_s = time.perf_counter() + _KEEP_PACE_S
+        for _ in self.modules:
+            try:
+                self.modules[self._pace_next].keep_pace(_SLICE_S)
+            except Exception:
+                _log.exception("slot %d: the simulation failed", self._pace_next)
+            self._pace_next = (self._pace_next + 1) % len(self.modules)
+            if time.perf_counter() >= end_s:
+                break
+        self._pace_at_s = time.monotonic() + _KEEP_PACE_EVERY_S
+
+
+def _refused(fault: ProtocolError) -> bytes:
+    text = str(fault).encode("ascii", "backslashreplace")[:200]
+    return protocol.frame(bytes([Status.REFUSED]) + text)
+
+
+def _failed() -> bytes:
+    return bytes([Status.REFUSED]) + b"the simulation failed; the server's log has the reason"
+
+
+def _listen(address: ServerAddress) -> tuple[socket.socket, ServerAddress]:
+    """A listening socket, and the address it has."""
+    listener = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        if address.path:
+            _bind_path(listener, address.path)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address.for_socket)
+            host, port = listener.getsockname()[:2]
+            address = ServerAddress(host, port)
+        listener.listen(128)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener, address
+
+
+def _bind_path(listener: socket.socket, path: str) -> None:
+    """Bind to a path that only this user may use; what a dead server left there is removed."""
+    try:
+        left = stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        left = False
+    if left:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                Path(path).unlink()
+    listener.bind(path)
+    Path(path).chmod(0o600)
