@@ -6,8 +6,13 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
 
 from drivers.clock import StopFlag
+
+# A deadline is a timed assertion: on a busy machine it fails what is right.
+settings.register_profile("lanewise", deadline=None)
+settings.load_profile("lanewise")
 
 
 def _required(name: str) -> bool:

@@ -130,17 +130,11 @@ class I2cMemory:
         :raises drivers.errors.ConnectionFailedError: when the bus itself fails.
         """
         check_span(byte, length)
-        check_page(bank, page)
-
-        def doing() -> str:
-            return f"reading {where(bank, page, byte, length)}"
-
         with self._bus.transaction():
             longest = self._limits.longest_read(_page_of(page, byte))
-            parts: list[bytes] = []
-            for start in range(byte, byte + length, longest):
-                parts += self._read_spans(bank, page, ((start, min(longest, byte + length - start)),), doing)
-            return b"".join(parts)
+            end = byte + length
+            spans = [(start, min(longest, end - start)) for start in range(byte, end, longest)]
+            return b"".join(self.read_several(bank, page, spans))
 
     def read_several(self, bank: int, page: int, spans: Sequence[_Span]) -> list[bytes]:
         """Read ``spans`` of (byte, length), all in lower memory or all in upper memory.

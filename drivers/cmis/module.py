@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+_LASER_PAGE = 0x04
+"""Laser capabilities: in tunable modules only (01h:155.6)."""
+
+
 class PortImage:
     """A memory port as the source and destination of :func:`drivers.cmis.fields.decode` and ``encode``."""
 
@@ -133,6 +137,8 @@ class CmisModule:
         """Checksums of the pages that have one, as stored and as computed."""
         flat = information.get_int(self.registers, "MemoryModel")
         pages = CHECKSUM_PAGES[:1] if flat else CHECKSUM_PAGES
+        if not flat and not information.get_int(self.registers, "TransmitterIsTunable"):
+            pages = tuple(page for page in pages if page != _LASER_PAGE)
         return tuple(page_checksum(page, self.memory.read(0, page, HALF, HALF)) for page in pages)
 
     def duration_s(self, name: str) -> float:

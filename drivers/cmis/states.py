@@ -189,12 +189,27 @@ def watch(
 # -- limits --------------------------------------------------------------------------------------------
 
 
+UNSTATED_DURATION_S = 60.0
+"""Taken for a duration that an older module advertises as below 1 ms: CMIS 4.0 defined most of them, and
+the bytes were 0 before [uncertain: no document of CMIS 3 was at hand]."""
+
+
 def advertised_s(module: CmisModule, *names: str) -> float:
     """Sum of advertised maximum durations, e.g. ``MaxDurationDPInit``; never below tWRITE.
 
+    Before CMIS 4.0 a duration of code 0 counts as :data:`UNSTATED_DURATION_S`.
+
     :raises InvalidMemoryError: when one of their codes is reserved.
     """
-    return max(WRITE_HOLD_OFF_S, sum(module.duration_s(name) for name in names))
+    return max(WRITE_HOLD_OFF_S, sum(_stated_s(module, name) for name in names))
+
+
+def _stated_s(module: CmisModule, name: str) -> float:
+    duration_s = module.duration_s(name)
+    if duration_s > codes.duration_upper_s(0):
+        return duration_s
+    before_4_0 = information.get_int(module.registers, "CmisRevisionMajor") < 4
+    return UNSTATED_DURATION_S if before_4_0 else duration_s
 
 
 def data_path_limits(before: Collection[DataPathState], wanted: DataPathState) -> tuple[str, ...]:

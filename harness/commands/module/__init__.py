@@ -33,6 +33,10 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "firmware": ("tell which firmware a module holds, or update it", "harness.commands.module.firmware:main"),
     "read": ("read registers by name or address", "harness.commands.module.registers:read"),
     "write": ("write one register by name or address", "harness.commands.module.registers:write"),
+    "profile": (
+        "turn a dump into a profile for the simulated module",
+        "harness.commands.module.profile:main",
+    ),
     "fields": ("the registers that have names, and what they mean", "harness.commands.module.fields:main"),
 }
 

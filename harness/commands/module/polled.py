@@ -22,7 +22,6 @@ from drivers.cmis.polling import PollPlan, Snapshot, full_poll_fields, plan_read
 from drivers.cmis.snapshot import take_snapshot
 from drivers.cmis.vdm import VdmInstance, advertised
 from drivers.cmis.wording import lanes_text
-from harness.commands.module.joined_reads import joined
 from harness.commands.module.reading import cost_text
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ class Poll:
         """:raises CmisError: when the module cannot be read."""
         self._target = target
         self._flags = flags
-        self._memory = CachedMemory(joined(target.memory))
+        self._memory = CachedMemory(target.memory)
         snapshot = take_snapshot(self._memory, pages=_CONSTANT_PAGES, banks=(0,))
         self._image = snapshot.image
         self._paged = not information.get_int(self._image, "MemoryModel")

@@ -47,7 +47,6 @@ def main(argv: Sequence[str]) -> int:
 def _prbs(arguments: argparse.Namespace) -> int:
     from drivers.cmis.diagnostics import Diagnostics, Side
     from harness.commands.module.quantity import numbers, seconds
-    from harness.commands.module.reading import joined_module
 
     gate_s = None if arguments.gate is None else seconds(arguments.gate, "--gate")
     lanes = None if arguments.lanes is None else numbers(arguments.lanes, "--lanes", low=1, high=8)
@@ -55,7 +54,7 @@ def _prbs(arguments: argparse.Namespace) -> int:
     _require_sense(arguments, starts=starts, counts=gate_s is not None)
     with opened(arguments) as target:
         _require_traffic(target, arguments, acts=starts or arguments.stop or gate_s is not None)
-        module = joined_module(target)
+        module = target.module
         side = Side[arguments.side.upper()]
         diagnostics = Diagnostics(module)
         try:

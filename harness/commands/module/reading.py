@@ -7,9 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivers.cmis.module import CmisModule
 from drivers.cmis.snapshot import take_snapshot
-from harness.commands.module.joined_reads import joined
 
 if TYPE_CHECKING:
     from drivers.cmis.dump.formats import Dump
@@ -24,11 +22,6 @@ class Reading:
     dump: Dump
     cost: str
     freeze: str | None = None
-
-
-def joined_module(target: ModuleTarget) -> CmisModule:
-    """The target's module, whose long reads take few transactions."""
-    return CmisModule(joined(target.memory), target.clock)
 
 
 def read_module(
@@ -50,7 +43,7 @@ def read_module(
 
         dump = target.dump if pages is None else only_pages(target.dump, pages, banks)
         return Reading(dump, "read from a file")
-    module = joined_module(target)
+    module = target.module
     before = target.transactions()
     from drivers.cmis.vdm import frozen_statistics
 

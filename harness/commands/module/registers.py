@@ -55,13 +55,12 @@ def write(argv: Sequence[str]) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> int:
-    from harness.commands.module.joined_reads import joined
     from harness.commands.module.naming import NamedRegister, RawBytes, parse_register
 
     items = [parse_register(text) for text in arguments.registers]
     named = [item for item in items if isinstance(item, NamedRegister)]
     with opened(arguments) as target:
-        memory = joined(target.memory)
+        memory = target.memory
         snapshots = _read_named(memory, named)
         raw = {item: _read_raw(memory, item) for item in items if isinstance(item, RawBytes)}
         notes = _notes(target, items)

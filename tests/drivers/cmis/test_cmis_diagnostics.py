@@ -20,6 +20,7 @@ from drivers.cmis.diagnostics import (
     Unit,
     read_capabilities,
 )
+from drivers.cmis.diagnostics.patterns import pattern_code, pattern_name, pattern_names
 from drivers.cmis.dump import load_dump
 from drivers.cmis.errors import (
     CmisError,
@@ -33,7 +34,6 @@ from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule
 from drivers.cmis.module_prbs import ModulePrbs
-from drivers.cmis.diagnostics.patterns import pattern_code, pattern_name, pattern_names
 from drivers.errors import ConnectionFailedError
 from drivers.interfaces import Bert, LaneErrors
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drivers.cmis.application import DataPathRequest, breakout
-from drivers.cmis.configuration.apply import ADVICE, status_text
 from drivers.cmis.bringup import bring_up
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState
 from drivers.cmis.configuration import ConfigurationResult, configure, free
+from drivers.cmis.configuration.apply import ADVICE, status_text
 from drivers.cmis.errors import PageUnavailableError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.paged_memory import require_paged_memory
