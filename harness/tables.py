@@ -172,6 +172,15 @@ class Table:
         for key in self._content:
             yield key, self.table(key)
 
+    def listed(self, key: str, *, required: bool = True) -> Table | None:
+        """The entries of a list, as a table whose keys are ``key[1]``, ``key[2]`` and so on; None when there
+        is no list."""
+        value = self._get(key, list, "a list", _REQUIRED if required else None)
+        if value is None:
+            return None
+        content = {f"{key}[{number}]": entry for number, entry in enumerate(value, start=1)}
+        return Table(content, file=self._file, key=self._key, complaints=self._complaints)
+
     def _child(self, key: str, content: Mapping[str, Any]) -> Table:
         place = ".".join(part for part in (self._key, key) if part)
         return Table(content, file=self._file, key=place, complaints=self._complaints)

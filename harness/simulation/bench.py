@@ -9,6 +9,7 @@ import pyvisa
 
 from drivers.catalogue import DRIVERS
 from drivers.clock import Clock, StopFlag
+from drivers.cmis.codes import MediaType
 from drivers.errors import BenchError
 from drivers.host_board import HostBoardOptions
 from drivers.i2c import SmbusLike
@@ -16,18 +17,22 @@ from harness.benchfile import BenchSpec, InstrumentSpec, SimulationSpec
 from harness.simulation.electricity import SupplyRail
 from harness.simulation.heat import CaseHeat
 from harness.simulation.module.board import SimulatedHostBoard
-from harness.simulation.module.profile import ProfileError, load_profile
-from harness.simulation.module.simulated_module import SimulatedModule
+from harness.simulation.module.building import build_module
+from harness.simulation.module.medium_profile import fibres_of
+from harness.simulation.module.profile import Profile, ProfileError, load_profile
 from harness.simulation.optics import FibrePlant
 from harness.simulation.peers.catalogue import SimulatedSurroundings, build_peer
 from harness.simulation.scpi_tree import ScpiPeer
+from harness.simulation.signals import TRAFFIC, LineSignal
 from harness.simulation.smbus import SimulatedI2cBus
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
+from harness.wiring import MODULE
 
 
 class ModuleSite:
-    """Where the module sits: its supply, its air, its fibres (:class:`ports.ModuleSurroundings`)."""
+    """Where the module sits: its supply, its air, its fibres, its host (:class:`ports.ModuleSurroundings` and
+    :class:`ports.LineSurroundings`)."""
 
     def __init__(self, rail: SupplyRail, heat: CaseHeat, fibres: FibrePlant) -> None:
         self._rail = rail
@@ -46,6 +51,14 @@ class ModuleSite:
         """Optical power at a receiver."""
         return self._fibres.rx_power_w(lane)
 
+    def rx_signal(self, lane: int) -> LineSignal | None:
+        """What the light at a receiver carries."""
+        return self._fibres.rx_signal(lane)
+
+    def host_signal(self, host_lane: int) -> LineSignal | None:
+        """What the host sends: traffic, on every lane, always."""
+        return TRAFFIC
+
 
 class SimulatedBackend:
     """A world with everything the bench file names, and sessions into it.
@@ -53,7 +66,7 @@ class SimulatedBackend:
     Public attributes for tests and for the world's faults: ``world``, ``module``, ``peers`` by role,
     ``rail``, ``heat``, ``fibres``.
 
-    :raises BenchError: when the profile cannot be loaded.
+    :raises BenchError: when the profile cannot be loaded, or its module has fewer fibres than are wired.
     """
 
     def __init__(self, spec: BenchSpec, simulation: SimulationSpec, stop: StopFlag) -> None:
@@ -70,10 +83,12 @@ class SimulatedBackend:
         self.heat = CaseHeat(self.world, room_temp_c=simulation.room_temp_c)
         self.fibres = FibrePlant(self.world, spec.wiring)
         site = ModuleSite(self.rail, self.heat, self.fibres)
-        self.module = SimulatedModule(self.world, profile, site, specimen=simulation.specimen)
+        self.module = build_module(self.world, profile, site, line=site, specimen=simulation.specimen)
         self.rail.connect_load(self.module.consumption_w, self.module.supply_changed)
         self.heat.connect_load(self.module.consumption_w)
-        self.fibres.connect_module(self.module)
+        fibres = _fibres(profile)
+        _require_fibres(spec, profile, len(fibres))
+        self.fibres.connect_module(self.module, self.module.transmitted_signal, fibres=fibres)
         surroundings = SimulatedSurroundings(self.fibres, self.heat, {spec.supply.channel: self.rail})
         self._library = SimulatedVisaLibrary.create(self.world)
         self._manager = pyvisa.ResourceManager(self._library)
@@ -113,3 +128,22 @@ class SimulatedBackend:
     def close(self) -> None:
         """Close the library's sessions."""
         self._manager.close()
+
+
+def _fibres(profile: Profile) -> tuple[tuple[int, ...], ...]:
+    """Media lanes in each pair of fibres of a module; none of a module without optics."""
+    optical = profile.identity.media_type in (MediaType.MMF, MediaType.SMF)
+    return fibres_of(profile.medium, profile.media_lanes) if optical else ()
+
+
+def _require_fibres(spec: BenchSpec, profile: Profile, count: int) -> None:
+    """What is wired to an instrument of this bench is at a module's port that is there."""
+    for fibre in spec.wiring.fibres:
+        for here, there in ((fibre.start, fibre.end), (fibre.end, fibre.start)):
+            if here.role == MODULE and there.role in spec.instruments and here.number > count:
+                pairs = "one pair" if count == 1 else f"{count} pairs"
+                has = f"{profile.media_lanes} media lanes in {pairs} of fibres" if count else "no fibres"
+                raise BenchError(
+                    f"{here} is wired to {there}, but the module of profile {profile.name} "
+                    f"has {has}. Use a bench file with its wiring, or the module alone (lanewise module)."
+                )

@@ -7,9 +7,11 @@ transport. There is no stream whose state a reordered test would disturb.
 from __future__ import annotations
 
 import hashlib
+import math
 from statistics import NormalDist
 
 _STANDARD = NormalDist()
+_FEW_EVENTS = 30.0  # above this mean the normal distribution is within its own width of the Poisson
 _2_52 = float(1 << 52)
 
 
@@ -29,3 +31,18 @@ class Noise:
     def normal(self, *key: str | int) -> float:
         """A standard normal number."""
         return _STANDARD.inv_cdf(self.uniform(*key))
+
+    def poisson(self, mean: float, *key: str | int) -> int:
+        """How many independent rare events happened where ``mean`` were to be expected."""
+        if mean <= 0.0:
+            return 0
+        drawn = self.uniform(*key)
+        if mean > _FEW_EVENTS:
+            return max(0, round(mean + math.sqrt(mean) * _STANDARD.inv_cdf(drawn)))
+        count, chance = 0, math.exp(-mean)
+        total = chance
+        while drawn > total and chance > 0.0:
+            count += 1
+            chance *= mean / count
+            total += chance
+        return count

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from harness.simulation.signals import LineSignal
+
 
 class ModuleSurroundings(Protocol):
     """What a module feels of the bench."""
@@ -17,6 +19,16 @@ class ModuleSurroundings(Protocol):
 
     def rx_power_w(self, lane: int) -> float:
         """Average optical power at the module's receiver port of media lane 1.., watts."""
+
+
+class LineSurroundings(Protocol):
+    """What reaches a module's data lanes; None: nothing does. Powers are another Protocol's matter."""
+
+    def rx_signal(self, lane: int) -> LineSignal | None:
+        """What the light at the receiver port of media lane 1.. carries."""
+
+    def host_signal(self, host_lane: int) -> LineSignal | None:
+        """What the host sends on host lane 1.. ."""
 
 
 class ModuleBody(Protocol):

@@ -9,20 +9,71 @@ from drivers.cmis.fields import Scalar, Value, encode
 from drivers.cmis.image import CHECKSUM_PAGES, HALF, page_checksum
 from drivers.cmis.memory_map import FIELDS
 from drivers.units import w_from_dbm
+from harness.simulation.module.cdb import advertising, profile_in_effect
 from harness.simulation.module.data_paths import default_config
+from harness.simulation.module.diagnostics import diagnostics_contents, diagnostics_pages
+from harness.simulation.module.lane_settings import settings_contents
+from harness.simulation.module.medium_profile import medium_contents
 from harness.simulation.module.profile import Profile
+from harness.simulation.module.quirks import vendor_name
 from harness.simulation.module.registers import Registers
+from harness.simulation.module.spare_banks import fill_spare_banks, spare_pages
+from harness.simulation.module.stored_contents import lay_under
+from harness.simulation.module.vdm_monitors import vdm_contents, vdm_pages
 
-PAGES = ((0, 0x00), (0, 0x01), (0, 0x02), (0, 0x10), (0, 0x11))
-"""(bank, page) of the upper pages: one bank; no diagnostics, VDM, CDB or tunable laser."""
+_ALWAYS = ((0, 0x00), (0, 0x01), (0, 0x02), (0, 0x10), (0, 0x11))
 
 _SIDES = ("HighAlarm", "LowAlarm", "HighWarning", "LowWarning")
 _NO_MORE_APPLICATIONS = 0xFF
-_SINGLE_MODE = 2
 _MCI_1_MHZ = 1
 _FULL_PAGE_READ = 2  # in 01h:251 bits 1-0 [?]: another clause of CMIS says bit 4
+_PASSIVE_COPPER, _COPPER_UNEQUALIZED, _CONNECTOR_NONE = 3, 0x0A, 0x23
+_BIAS_MULTIPLIER_CODES = {1: 0, 2: 1, 4: 2}
+_BANK_CODES = {1: 0, 2: 1, 4: 2}
+_USER_EEPROM = (0, FIELDS["UserEEPROM"].page)
 _BPC_BOUND_S = 0.01
 _LONGEST_BPC_EXPONENT = 15
+
+
+def pages_of(profile: Profile) -> tuple[tuple[int, int], ...]:
+    """(bank, page) of the module's upper pages but those of CDB; no tunable laser."""
+    return (
+        *_ALWAYS,
+        *((_USER_EEPROM,) if profile.management.user_eeprom else ()),
+        *spare_pages(profile.management),
+        *diagnostics_pages(profile.diagnostics),
+        *vdm_pages(profile.vdm, profile.media_lanes),
+    )
+
+
+def is_flat(profile: Profile) -> bool:
+    """Whether the module has page 00h alone, whatever it says of it."""
+    return profile.management.flat_memory or profile.quirks.copper_claims_paged_memory
+
+
+def make_registers(profile: Profile, more_pages: Sequence[tuple[int, int]]) -> Registers:
+    """Memory of a module of this profile; ``more_pages``: those of CDB."""
+    return Registers(
+        (*pages_of(profile), *more_pages),
+        selectable=((0, 0x00),) if is_flat(profile) else None,
+        absent=_absent(profile),
+        lasting=(_USER_EEPROM,),
+    )
+
+
+def _absent(profile: Profile) -> tuple[str, ...]:
+    """Fields that the host may write in modules that have them, and this one has not."""
+    configuration, host_side = profile.configuration, profile.host_side
+    there = {
+        "ApplyImmediateTx": configuration.unidirectional,
+        "ApplyImmediateRx": configuration.unidirectional,
+        "InputPolarityFlipTx": host_side.polarity_flip_tx,
+        "OutputPolarityFlipRx": host_side.polarity_flip_rx,
+        "AutoSquelchDisableTx": host_side.auto_squelch_disable_tx,
+        "AutoSquelchDisableRx": host_side.auto_squelch_disable_rx,
+        **{name: configuration.staged_control_set_1 for name in FIELDS if name.startswith("SCS1_")},
+    }
+    return tuple(name for name, has in there.items() if not has)
 
 
 def fill(registers: Registers, profile: Profile) -> None:
@@ -32,17 +83,48 @@ def fill(registers: Registers, profile: Profile) -> None:
         **_identity(profile),
         **_applications(profile),
         **_advertising(profile),
+        **medium_contents(profile.medium, profile.media_lanes),
+        **_host_side(profile),
+        **settings_contents(profile.signal_integrity, ("ACS", *_control_sets(profile))),
+        **advertising(profile_in_effect(profile)),
         **_thresholds(profile),
+        **diagnostics_contents(profile.diagnostics),
+        **vdm_contents(profile.vdm, profile.media_lanes),
     }
     for name, value in values.items():
         encode(FIELDS[name], value, registers)
     staged = tuple(config.byte for config in default_config(profile.applications[0]))
-    for control_set in ("SCS0", "SCS1"):
+    for control_set in _control_sets(profile):
         encode(FIELDS[f"{control_set}_DPConfig"], staged, registers)
+    fill_spare_banks(registers, profile.management)
+    deviations = lay_under(registers, profile)
+    _apply_quirks(registers, profile)
     for page in CHECKSUM_PAGES:
+        if not registers.has(0, page):
+            continue
         checksum = page_checksum(page, registers.get(0, page, HALF, HALF))
         wrong = profile.management.wrong_checksum_page == f"{page:02X}h"
-        registers.put(0, page, checksum.byte, bytes([checksum.computed ^ wrong]))
+        stored = checksum.computed + deviations.get(page, 0) & 0xFF
+        registers.put(0, page, checksum.byte, bytes([stored ^ wrong]))
+
+
+def _control_sets(profile: Profile) -> tuple[str, ...]:
+    return ("SCS0", "SCS1") if profile.configuration.staged_control_set_1 else ("SCS0",)
+
+
+def _apply_quirks(registers: Registers, profile: Profile) -> None:
+    """What quirks change of the contents."""
+    quirks = profile.quirks
+    name = vendor_name(quirks)
+    if name is not None:
+        registers.put(0, 0, FIELDS["VendorName"].byte, name)
+    state = FIELDS["ModuleState"]
+    reserved = quirks.status_reserved_bits
+    registers.put_bits(0, state.byte, reserved, reserved)
+    if quirks.copper_claims_paged_memory:
+        encode(FIELDS["MediaType"], _PASSIVE_COPPER, registers)
+        encode(FIELDS["MediaInterfaceTechnology"], _COPPER_UNEQUALIZED, registers)
+        encode(FIELDS["ConnectorType"], _CONNECTOR_NONE, registers)
 
 
 def _identity(profile: Profile) -> dict[str, Value]:
@@ -56,7 +138,9 @@ def _identity(profile: Profile) -> dict[str, Value]:
         "LowPwrAllowRequestHW": 1,
         "ModuleActiveFirmwareMajorRevision": identity.firmware_major,
         "ModuleActiveFirmwareMinorRevision": identity.firmware_minor,
-        "MediaType": _SINGLE_MODE,
+        "MediaType": identity.media_type,
+        "MemoryModel": int(profile.management.flat_memory),
+        "SteppedConfigOnly": int(profile.configuration.stepped_config_only),
         "VendorName": identity.vendor,
         "VendorOUI": identity.oui.to_bytes(3),
         "VendorPN": identity.part_number,
@@ -95,9 +179,7 @@ def _advertising(profile: Profile) -> dict[str, Value]:
     timing, management = profile.timing, profile.management
     wavelength_nm = sum(profile.transmitter.wavelength_nm) / profile.media_lanes
     return {
-        "BaseLengthSMF": 5,  # x 0.1 km: 400GBASE-DR4 is defined for 500 m
         "NominalWavelength": wavelength_nm,
-        "WavelengthTolerance": 6.5,
         "MaxDurationDPDeinit": timing.dp_deinit_code,
         "MaxDurationDPInit": timing.dp_init_code,
         "MaxDurationModulePwrDn": timing.module_power_down_code,
@@ -122,9 +204,24 @@ def _advertising(profile: Profile) -> dict[str, Value]:
         "RxOpticalPowerMonSupported": 1,
         "TxOpticalPowerMonSupported": 1,
         "TxBiasMonSupported": 1,
-        "StagedControlSet1Supported": 1,
-        "RxCDRSupported": 1,
+        "TxBiasCurrentScalingFactor": _BIAS_MULTIPLIER_CODES[profile.quirks.bias_multiplier],
+        "StagedControlSet1Supported": int(profile.configuration.staged_control_set_1),
+        "UnidirectionalConfigSupported": int(profile.configuration.unidirectional),
+        "BanksSupported": _BANK_CODES[management.banks],
+        "Page03hSupported": int(management.user_eeprom),
         "FullPageReadSupported": _FULL_PAGE_READ if management.longest_read_bytes >= HALF else 0,
+    }
+
+
+def _host_side(profile: Profile) -> dict[str, Value]:
+    host_side = profile.host_side
+    return {
+        "LOSFlagTxSupported": int(host_side.los_tx),
+        "CDRLOLFlagTxSupported": int(host_side.los_tx and profile.signal_integrity.cdr_tx),
+        "AutoSquelchDisableTxSupported": int(host_side.auto_squelch_disable_tx),
+        "AutoSquelchDisableRxSupported": int(host_side.auto_squelch_disable_rx),
+        "InputPolarityFlipTxSupported": int(host_side.polarity_flip_tx),
+        "OutputPolarityFlipRxSupported": int(host_side.polarity_flip_rx),
     }
 
 
@@ -134,7 +231,7 @@ def _thresholds(profile: Profile) -> dict[str, Value]:
         "TempMon": thresholds.temperature_c,
         "VccMon": thresholds.vcc_v,
         "TxPower": tuple(w_from_dbm(power_dbm) for power_dbm in thresholds.tx_power_dbm),
-        "TxBias": thresholds.bias_ma,
+        "TxBias": tuple(value / profile.quirks.bias_multiplier for value in thresholds.bias_ma),
         "RxPower": tuple(w_from_dbm(power_dbm) for power_dbm in thresholds.rx_power_dbm),
     }
     return {

@@ -78,6 +78,9 @@ class DataPathContext(Protocol):
     def output_off_mask(self) -> int:
         """OutputDisableTx or OutputSquelchForceTx, per media lane."""
 
+    def squelched_mask(self) -> int:
+        """Media lanes that the module squelches by itself: nothing comes for them from the host."""
+
     def data_paths_changed(self) -> None:
         """States, configuration or outputs changed."""
 
@@ -128,12 +131,15 @@ class DataPaths:
         *,
         unflagged: Collection[DataPathState],
         stuck_init_host_lanes: Sequence[int],
+        stepped: bool = False,
     ) -> None:
+        """``stepped``: SteppedConfigOnly, what is provisioned waits for the host to go through DPDeinit."""
         self._world = world
         self._durations = durations
         self._applications = tuple(applications)
         self._context = context
         self._unflagged = frozenset(unflagged)
+        self._stepped = stepped
         self._stuck_init = frozenset(stuck_init_host_lanes)
         self._outputs = {lane: _Output() for lane in range(1, media_lanes + 1)}
         self.config: tuple[LaneConfig, ...] = (UNUSED,) * HOST_LANES
@@ -182,11 +188,15 @@ class DataPaths:
         self.paths = self._build_paths(())
 
     def provision(self, changes: dict[int, LaneConfig], *, init_pending: bool) -> None:
-        """Take a validated configuration (host lane to its new value) into the Active Control Set."""
+        """Take a validated configuration (host lane to its new value) into the Active Control Set.
+
+        What a deactivated data path is given waits for DPInit in any case.
+        """
         self.config = tuple(changes.get(lane, self.config[lane - 1]) for lane in range(1, HOST_LANES + 1))
         self.paths = self._build_paths(self.paths)
         for path in self.paths:
-            if init_pending and path.host_lanes[0] in changes:
+            waits = init_pending or path.state is DataPathState.DPDeactivated
+            if waits and path.host_lanes[0] in changes:
                 path.init_pending = True
         self._context.data_paths_changed()
         self.evaluate()
@@ -223,7 +233,7 @@ class DataPaths:
 
     def _redeinit_wanted(self, path: DataPath) -> bool:
         """DPReDeinitS."""
-        return path.init_pending or self._deinit_wanted(path)
+        return (path.init_pending and not self._stepped) or self._deinit_wanted(path)
 
     def _deactivate_wanted(self, path: DataPath) -> bool:
         """DPDeactivateS."""
@@ -285,6 +295,7 @@ class DataPaths:
             and may_emit(path.state)
             and not self._redeinit_wanted(path)
             and not self._context.output_off_mask() >> media_lane - 1 & 1
+            and not self._context.squelched_mask() >> media_lane - 1 & 1
         )
 
     def _drive_outputs(self) -> None:
@@ -292,8 +303,9 @@ class DataPaths:
         for lane, output in self._outputs.items():
             path = self.path_of_media(lane)
             wanted = self._wanted(lane)
-            if path is None or not may_emit(path.state):
-                self._switch(lane, lit=False)
+            squelched = self._context.squelched_mask() >> lane - 1 & 1
+            if path is None or not may_emit(path.state) or squelched:
+                self._switch(lane, lit=False)  # a squelch was late already when it was noticed
             elif wanted == output.lit:
                 output.cancel()
             elif output.change is None:

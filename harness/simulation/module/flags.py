@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from drivers.cmis.fields import Access, Field, encode
+from drivers.cmis.fields import Access, Field
 from drivers.cmis.image import HALF
 from drivers.cmis.memory_map import FIELDS
 from harness.simulation.module.registers import Registers
@@ -14,16 +15,49 @@ def _flag_fields() -> tuple[tuple[str, Field], ...]:
     return tuple((name, field) for name, field in FIELDS.items() if field.access is Access.RO_COR)
 
 
-def _flags_and_masks() -> tuple[tuple[Field, Field], ...]:
-    """One pair of fields per flag byte: a flag, and the mask that lies in the same bit of its byte."""
-    pairs = {
-        (field.page, field.byte): (field, FIELDS[name.replace("Flag", "Mask")])
-        for name, field in _flag_fields()
-    }
-    return tuple(pairs.values())
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Consecutive bytes of flags, and the masks in the same order: (page, first byte) of each."""
+
+    page: int
+    byte: int
+    mask_page: int
+    mask_byte: int
+    length: int
 
 
-_PAIRS = _flags_and_masks()
+def _runs() -> tuple[_Run, ...]:
+    """All flags and their masks, in as few stretches as their order allows."""
+    masks: dict[tuple[int, int], tuple[int, int]] = {}
+    for name, field in _flag_fields():
+        mask = FIELDS[name.replace("Flag", "Mask")]
+        for index in range(field.size):
+            masks[field.page, field.byte + index] = (mask.page, mask.byte + index)
+    runs: list[_Run] = []
+    for (page, byte), (mask_page, mask_byte) in sorted(masks.items(), key=lambda item: item[0]):
+        last = runs[-1] if runs else None
+        if (
+            last is not None
+            and (page, byte) == (last.page, last.byte + last.length)
+            and (mask_page, mask_byte) == (last.mask_page, last.mask_byte + last.length)
+            and byte != HALF
+        ):
+            runs[-1] = replace(last, length=last.length + 1)
+        else:
+            runs.append(_Run(page, byte, mask_page, mask_byte, 1))
+    return tuple(runs)
+
+
+_RUNS = _runs()
+
+_SUMMARIES = {
+    0x11: FIELDS["FlagSummaryLanesBank0"],
+    0x12: FIELDS["FlagSummaryLaserBank0"],
+    0x14: FIELDS["FlagSummaryDiagnosticsBank0"],
+    0x2C: FIELDS["FlagSummaryVDMBank0"],
+}
+_DEASSERTED = FIELDS["InterruptDeasserted"]
+_SUMMARY_BITS = sum(1 << (field.lsb or 0) for field in _SUMMARIES.values())
 
 
 class FlagRegisters:
@@ -31,6 +65,7 @@ class FlagRegisters:
 
     def __init__(self, registers: Registers) -> None:
         self._registers = registers
+        self._runs = tuple(run for run in _RUNS if run.byte < HALF or registers.has(0, run.page))
 
     @staticmethod
     def names() -> tuple[str, ...]:
@@ -38,9 +73,16 @@ class FlagRegisters:
         return tuple(name for name, _ in _flag_fields())
 
     def latch(self, name: str, bits: int) -> None:
-        """Set a flag; ``bits``: lanes for a lane flag, 1 for a module-wide one."""
+        """Set a flag; ``bits``: lanes for a lane flag, 1 for a module-wide one, and for a field of several
+        bytes all of its bits, those of its first byte the lowest."""
         field = FIELDS[name]
-        self._registers.latch(0, field.page, field.byte, bits << (field.lsb or 0))
+        raw = bits << (field.lsb or 0)
+        if raw <= 0xFF:
+            self._registers.latch(0, field.page, field.byte, raw)
+            return
+        for index, byte in enumerate(raw.to_bytes(field.size, "little")):
+            if byte:
+                self._registers.latch(0, field.page, field.byte + index, byte)
 
     def latch_all(self, conditions: Mapping[str, int]) -> None:
         """Set the flags of all conditions that hold."""
@@ -49,16 +91,22 @@ class FlagRegisters:
 
     def interrupting(self) -> bool:
         """Whether any flag that is not masked is set."""
-        return any(self._raw(flag) & ~self._raw(mask) & 0xFF for flag, mask in _PAIRS)
+        number = self._registers.number
+        for run in self._runs:
+            flags = number(0, run.page, run.byte, run.length)
+            if flags and flags & ~number(0, run.mask_page, run.mask_byte, run.length):
+                return True
+        return False
 
     def show_summaries(self) -> None:
         """Bring flag summary and InterruptDeasserted up to date.
 
         The summary counts masked flags as well [?]: CMIS can be read either way.
         """
-        lanes = any(self._raw(flag) for flag, _ in _PAIRS if flag.byte >= HALF)
-        encode(FIELDS["FlagSummaryLanesBank0"], int(lanes), self._registers)
-        encode(FIELDS["InterruptDeasserted"], int(not self.interrupting()), self._registers)
-
-    def _raw(self, field: Field) -> int:
-        return self._registers.get(0, field.page, field.byte, 1)[0]
+        registers = self._registers
+        summary = 0
+        for run in self._runs:
+            if run.byte >= HALF and registers.number(0, run.page, run.byte, run.length):
+                summary |= 1 << (_SUMMARIES[run.page].lsb or 0)
+        registers.put_bits(0, _SUMMARIES[0x11].byte, _SUMMARY_BITS, summary)
+        registers.put_bits(0, _DEASSERTED.byte, 1, int(not self.interrupting()))

@@ -18,6 +18,9 @@ class ModuleContext(Protocol):
     def data_paths_deactivated(self) -> bool:
         """Whether every data path is in DPDeactivated."""
 
+    def firmware_runs(self) -> bool:
+        """Whether the module found a valid firmware image."""
+
     def module_state_entered(self, state: ModuleState) -> None:
         """The machine is in ``state`` now."""
 
@@ -32,13 +35,25 @@ class ModuleMachine:
     """Supply, reset and low-power request in; module state out."""
 
     def __init__(
-        self, world: World, durations: Durations, context: ModuleContext, *, powers_up: bool, faults: bool
+        self,
+        world: World,
+        durations: Durations,
+        context: ModuleContext,
+        *,
+        powers_up: bool = True,
+        faults: bool = False,
+        fault_after_s: float = 0.0,
+        flat: bool = False,
     ) -> None:
+        """``faults``: it ends its power-up in ModuleFault, or, with ``fault_after_s`` above 0, so long after
+        it got ready. ``flat``: flat memory, of which the states do not change."""
         self._world = world
         self._durations = durations
         self._context = context
         self._powers_up = powers_up
         self._faults = faults
+        self._fault_after_s = fault_after_s
+        self._flat = flat
         self._powered = False
         self._reset = False
         self._timer: Event | None = None
@@ -64,9 +79,14 @@ class ModuleMachine:
     def evaluate(self) -> None:
         """Take the exits that are open now. Called after any input of the machine changed."""
         context = self._context
-        if self.state is ModuleState.LOW_PWR and not context.low_power_requested():
+        if self._flat:
+            return
+        if self.state is ModuleState.LOW_PWR and not context.firmware_runs():
+            self._enter(ModuleState.FAULT)
+        elif self.state is ModuleState.LOW_PWR and not context.low_power_requested():
             up_s = self._durations.module_power_up_s if self._powers_up else None
-            self._enter(ModuleState.PWR_UP, ModuleState.FAULT if self._faults else ModuleState.READY, up_s)
+            at_once = self._faults and not self._fault_after_s
+            self._enter(ModuleState.PWR_UP, ModuleState.FAULT if at_once else ModuleState.READY, up_s)
         elif (self.state is ModuleState.PWR_UP and context.low_power_requested()) or (
             self.state is ModuleState.READY
             and context.low_power_requested()
@@ -83,7 +103,8 @@ class ModuleMachine:
         elif self._reset:
             self._enter(ModuleState.RESET)
         else:
-            self._enter(ModuleState.MGMT_INIT, ModuleState.LOW_PWR, self._durations.mgmt_init_s)
+            then = ModuleState.READY if self._flat else ModuleState.LOW_PWR
+            self._enter(ModuleState.MGMT_INIT, then, self._durations.mgmt_init_s)
 
     def _enter(
         self, state: ModuleState, then: ModuleState | None = None, after_s: float | None = None
@@ -92,11 +113,13 @@ class ModuleMachine:
             self._timer.cancel()
             self._timer = None
         self.state = state
+        if state is ModuleState.READY and self._faults:
+            then, after_s = ModuleState.FAULT, self._fault_after_s
         if then is not None and after_s is not None:
             following = then
             self._timer = self._world.after(after_s, lambda: self._enter(following))
         self._context.module_state_entered(state)
         self.evaluate()
         # Only a state that is not left at once is worth a flag.
-        if self.state is state and state in _FLAGGED:
+        if self.state is state and state in _FLAGGED and not self._flat:
             self._context.module_state_settled(state)

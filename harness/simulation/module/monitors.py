@@ -86,8 +86,9 @@ class Quantities:
 class Monitors:
     """Writes monitor registers and says which threshold flags hold."""
 
-    def __init__(self, registers: Registers, calibration: Calibration) -> None:
+    def __init__(self, registers: Registers, calibration: Calibration, *, bias_multiplier: int = 1) -> None:
         self._registers = registers
+        self._bias_multiplier = bias_multiplier
         self._calibration = calibration
         self._thresholds: dict[str, tuple[float, ...]] = {}
         self.conditions: dict[str, int] = {}
@@ -113,7 +114,7 @@ class Monitors:
                 ("TempMonValue", (true.temperature_c + calibration.temperature_error_c,)),
                 ("VccMonVoltage", (true.vcc_v * calibration.vcc_factor,)),
                 ("TxPower", tx_w),
-                ("TxBias", bias_ma),
+                ("TxBias", tuple(value / self._bias_multiplier for value in bias_ma)),
                 ("RxPower", rx_w),
             )
         }

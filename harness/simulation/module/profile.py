@@ -1,22 +1,30 @@
 """Profiles of simulated modules: TOML in, frozen dataclasses out.
 
 A profile is untrusted input: its size is bounded, every key, type, length and range is checked, and each
-fault is one line that names file and key. ``extends = "<name>"`` takes another profile and states only the
-differences; tables are merged, values and lists replaced.
+mistake is one line that names file and key. ``extends = "<name>"`` takes another profile and states only the
+differences; tables are merged, values and lists replaced. docs/profiles.md describes every key.
 
 What a profile leaves out of the optional keys is drawn from the specimen's number, as real modules spread.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from harness.simulation.module.host_side_profile import (
+    ConfigurationProfile,
+    HostSideProfile,
+    SignalIntegrityProfile,
+)
+from harness.simulation.module.medium_profile import MediumProfile
+from harness.simulation.module.memory_profile import MemoryProfile, read_memory
+from harness.simulation.module.quirks import QuirkProfile, vendor_name
+from harness.simulation.module.section_reading import PER_LANE, has_required_keys, read_section
+from harness.tables import Table, TableError, read_table
+from harness.text import printable_text
 
 HOST_LANES = 8
 """Host lanes of one bank."""
@@ -24,13 +32,13 @@ HOST_LANES = 8
 FOLDER = Path(__file__).resolve().parents[3] / "fixtures" / "modules"
 """Where profiles are looked up by name."""
 
-_MAX_BYTES = 65_536
+MOST_APPLICATIONS = 15
 _MAX_TEXT = 200
 _MAX_DEPTH_OF_EXTENDS = 8
 
 
-class ProfileError(ValueError):
-    """A profile cannot be used; the message names file and key."""
+class ProfileError(TableError):
+    """A profile cannot be used; each line of the message names file and key."""
 
 
 def _limits(low: float, high: float) -> dict[str, float]:
@@ -38,7 +46,7 @@ def _limits(low: float, high: float) -> dict[str, float]:
 
 
 def _per_lane(low: float, high: float) -> dict[str, Any]:
-    return {"low": low, "high": high, "length": "media_lanes"}
+    return {"low": low, "high": high, "length": PER_LANE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class IdentityProfile:
     connector: int = field(metadata=_limits(0, 255))
     media_technology: int = field(metadata=_limits(0, 255))
     clei: str = field(default="", metadata={"longest": 10})
+    media_type: int = field(default=2, metadata=_limits(0, 5))
+    """lower:85; 2: single-mode fibre, 3: passive copper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,14 @@ class ManagementProfile:
     lowest_vcc_v: float = field(metadata=_limits(0, 3.3))
     """Below this supply voltage the module is dead."""
     wrong_checksum_page: str = field(default="", metadata={"choices": ("", "00h", "01h", "02h")})
+    flat_memory: bool = False
+    """Lower memory and page 00h alone; the module is ready as soon as it answers, and emits no light."""
+    banks: int = field(default=1, metadata={**_limits(1, 4), "choices": (1, 2, 4)})
+    """Banks of pages 10h and 11h; the applications use bank 0 alone."""
+    user_eeprom: bool = False
+    """Page 03h."""
+    nv_write_hold_off_s: float = field(default=0.03, metadata=_limits(0, 1))
+    """After a write to page 03h (tWRITENV allows 80 ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +149,18 @@ class TransmitterProfile:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverProfile:
-    """The receivers."""
+    """The receivers. Errors: the provisional model of :mod:`harness.simulation.module.receiver`."""
 
     los_assert_dbm: float = field(metadata=_limits(-60, 10))
     los_deassert_dbm: float = field(metadata=_limits(-60, 10))
+    sensitivity_dbm: float = field(default=-8.0, metadata=_limits(-40, 10))
+    """Average power at which 2.4e-4 of the bits are wrong."""
+    sensitivity_spread_db: float = field(default=0.4, metadata=_limits(0, 3))
+    """Half width of the specimen's spread of each lane."""
+    best_q: float = field(default=6.0, metadata=_limits(3.5, 30))
+    """Q factor that no light exceeds: the error floor."""
+    snr_error_db: float = field(default=0.3, metadata=_limits(0, 20))
+    """Half width of the specimen's spread of what each lane says of its SNR and LTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +205,83 @@ class ThresholdProfile:
     rx_power_dbm: tuple[float, ...] = field(metadata={**_limits(-40, 8), "length": _QUAD})
 
 
+_LOOPBACKS = ("media_output", "media_input", "host_output", "host_input")
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticsProfile:
+    """Pages 13h and 14h. Patterns are codes of 13h:148."""
+
+    supported: bool = True
+    host_generator_patterns: tuple[int, ...] = field(
+        default=(0, 2, 4, 6, 8, 10), metadata={**_limits(0, 15), "longest": 16}
+    )
+    media_generator_patterns: tuple[int, ...] = field(
+        default=(0, 2, 4, 6, 8, 10, 12, 15), metadata={**_limits(0, 15), "longest": 16}
+    )
+    host_checker_patterns: tuple[int, ...] = field(
+        default=(0, 2, 4, 6, 8, 10), metadata={**_limits(0, 15), "longest": 16}
+    )
+    media_checker_patterns: tuple[int, ...] = field(
+        default=(0, 2, 4, 6, 8, 10, 15), metadata={**_limits(0, 15), "longest": 16}
+    )
+    loopbacks: tuple[str, ...] = field(default=_LOOPBACKS, metadata={"choices": _LOOPBACKS, "longest": 4})
+    per_lane_loopbacks: bool = True
+    simultaneous_loopbacks: bool = True
+    """False: a loopback of one side is not taken while one of the other side is on."""
+    gating: bool = True
+    counters: bool = True
+    media_snr: bool = True
+    selector_latency_s: float = field(default=0.006, metadata=_limits(0, 10))
+    """Until then 14h:192-255 hold what the selector before asked for (tDDCS allows 10 ms)."""
+    slow_selector_s: float = field(default=0.0, metadata=_limits(0, 10))
+    """Above 0: zeros for this long after a selector instead."""
+    ratio_without_lock: float = field(default=0.5, metadata=_limits(0, 1))
+    """Bit error ratio shown for a checker that runs and never found its pattern."""
+
+
+_OBSERVABLES = (
+    "laser_temperature",
+    "media_snr",
+    "media_ltp",
+    *(f"media_prefec_ber_{part}" for part in ("min", "max", "average", "current")),
+    *(f"media_ferc_{part}" for part in ("min", "max", "average", "current")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VdmProfile:
+    """Pages 20h to 2Fh. Thresholds: high alarm, low alarm, high warning, low warning."""
+
+    supported: bool = True
+    observables: tuple[str, ...] = field(
+        default=_OBSERVABLES, metadata={"choices": _OBSERVABLES, "longest": len(_OBSERVABLES)}
+    )
+    """In this order: one instance for each media lane, or one for the module (ferc). Without any of the
+    statistics (min, max, average) the module does not answer to a freeze request."""
+    update_s: float = field(default=1.0, metadata=_limits(0.1, 6.5))
+    """Period of new samples, and the fine interval of the statistics."""
+    freeze_s: float = field(default=0.005, metadata=_limits(0, 10))
+    """Freeze or unfreeze request to done (tVDMF allows 10 ms)."""
+    laser_temperature_error_c: float = field(default=1.5, metadata=_limits(0, 50))
+    """Half width of the specimen's spread."""
+    laser_temperature_c: tuple[float, ...] = field(
+        default=(95.0, -15.0, 90.0, -10.0), metadata={**_limits(-128, 127), "length": _QUAD}
+    )
+    snr_db: tuple[float, ...] = field(
+        default=(255.0, 17.0, 255.0, 18.0), metadata={**_limits(0, 255), "length": _QUAD}
+    )
+    ltp_db: tuple[float, ...] = field(
+        default=(255.0, 20.0, 255.0, 24.0), metadata={**_limits(0, 255), "length": _QUAD}
+    )
+    prefec_ber: tuple[float, ...] = field(
+        default=(2.4e-4, 0.0, 1e-5, 0.0), metadata={**_limits(0, 1), "length": _QUAD}
+    )
+    ferc: tuple[float, ...] = field(
+        default=(1e-9, 0.0, 1e-10, 0.0), metadata={**_limits(0, 1), "length": _QUAD}
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ApplicationProfile:
     """One application descriptor. Assignment masks: bit i = may start on lane i + 1."""
@@ -189,6 +292,8 @@ class ApplicationProfile:
     media_lanes: int = field(metadata=_limits(1, 8))
     host_lane_assignment: int = field(metadata=_limits(0, 255))
     media_lane_assignment: int = field(metadata=_limits(0, 255))
+    media_lane_gbps: float = field(default=106.25, metadata=_limits(1, 1000))
+    """Bits per second and media lane, in 1e9; the default is 53.125 GBd PAM4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +310,62 @@ class FaultProfile:
     """False: the module stays in ModulePwrUp."""
     module_fault_cause: int = field(default=0, metadata=_limits(0, 6))
     """Above 0: the module ends its power-up in ModuleFault with this cause."""
+    module_fault_after_s: float = field(default=0.0, metadata=_limits(0, 1e6))
+    """Above 0: only this long after it reached ModuleReady."""
+    rejected_config_host_lanes: tuple[int, ...] = field(default=(), metadata={**_limits(1, 8), "longest": 8})
+    """Host lanes of which every configuration is rejected."""
+    config_rejection_code: int = field(
+        default=2, metadata={**_limits(2, 15), "choices": (2, 3, 4, 5, 6, 7, 8, 13, 14, 15)}
+    )
+    """ConfigStatus of those."""
+
+
+_EPL_PAGES = (0, 1, 2, 3, 4, 8, 12, 16)
+_LONGEST_FOREGROUND_S = 4.96
+
+
+@dataclass(frozen=True, slots=True)
+class CdbProfile:
+    """Command messaging and firmware management."""
+
+    supported: bool = False
+    background: bool = True
+    """False: the module acknowledges nothing while a command runs."""
+    trigger_any_write: bool = True
+    """Trigger method 1; False: only a write of 9Fh:129 or 128-129 starts a command."""
+    auto_paging: bool = True
+    length_extension: int = field(default=15, metadata=_limits(0, 255))
+    """k: 8 * (1 + k) bytes in one access to pages 9Fh and up."""
+    epl_pages: int = field(default=16, metadata=_limits(0, 16))
+    """0, 1, 2, 3, 4, 8, 12 or 16."""
+    max_busy_s: float = field(default=0.08, metadata=_limits(0.01, _LONGEST_FOREGROUND_S))
+    """Longest execution of commands that have no limit of their own."""
+    start_max_s: float = field(default=4.0, metadata=_limits(0.01, 600))
+    write_max_s: float = field(default=0.08, metadata=_limits(0.01, 60))
+    complete_max_s: float = field(default=2.0, metadata=_limits(0.01, 600))
+    banks: int = field(default=2, metadata=_limits(1, 2))
+    """1: an update overwrites the image that runs."""
+    abort_supported: bool = True
+    """Abort Firmware Download."""
+    copy_supported: bool = True
+    readback_supported: bool = False
+    skips_erased: bool = True
+    """Blocks of FFh need not be written."""
+    password_required: bool = False
+    """Firmware commands need the host password."""
+    host_password: int = field(default=0x00001011, metadata=_limits(0, 0x7FFFFFFF))
+    nack_every_n_writes: int = field(default=0, metadata=_limits(0, 10_000))
+    """Every n-th write to pages 9Fh and up is not acknowledged; 0: none."""
+    completion_flag: bool = True
+    """False: CdbCmdCompleteFlag is never set."""
+    abort_shows_aborted: bool = True
+    """Abort Processing ends with status 03h, the command before was aborted; False: with 01h, success [?]."""
+    start_returns_early: bool = False
+    """Start reports success before the memory is erased; blocks are refused until then."""
+    bad_flash_address: int = field(default=-1, metadata=_limits(-1, 0xFFFFFFFF))
+    """The block with this address cannot be stored; -1: none."""
+    firmware_corrupt: bool = False
+    """No valid image: the module ends in ModuleFault with cause 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +383,20 @@ class Profile:
     power: PowerProfile
     monitors: MonitorProfile
     thresholds: ThresholdProfile
+    diagnostics: DiagnosticsProfile
+    vdm: VdmProfile
     applications: tuple[ApplicationProfile, ...]
     faults: FaultProfile
+    cdb: CdbProfile = field(default_factory=CdbProfile)
+    configuration: ConfigurationProfile = field(default_factory=ConfigurationProfile)
+    signal_integrity: SignalIntegrityProfile = field(default_factory=SignalIntegrityProfile)
+    host_side: HostSideProfile = field(default_factory=HostSideProfile)
+    quirks: QuirkProfile = field(default_factory=QuirkProfile)
+    memory: MemoryProfile = field(default_factory=MemoryProfile)
+    medium: MediumProfile = field(default_factory=MediumProfile)
 
 
-_SECTIONS: Mapping[str, type[Any]] = {
+SECTIONS: Mapping[str, type[Any]] = {
     "identity": IdentityProfile,
     "management": ManagementProfile,
     "timing": TimingProfile,
@@ -235,20 +405,31 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "power": PowerProfile,
     "monitors": MonitorProfile,
     "thresholds": ThresholdProfile,
+    "diagnostics": DiagnosticsProfile,
+    "vdm": VdmProfile,
     "faults": FaultProfile,
+    "cdb": CdbProfile,
+    "configuration": ConfigurationProfile,
+    "signal_integrity": SignalIntegrityProfile,
+    "host_side": HostSideProfile,
+    "medium": MediumProfile,
+    "quirks": QuirkProfile,
 }
-_TOP = {"description", "media_lanes", "application", "extends", *_SECTIONS}
-
-_Section = TypeVar("_Section")
+"""Sections of a profile but ``memory``, which holds pages by name, and ``application``, of which there are
+several."""
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
     """Load and check a profile by name (looked up in the repository's ``fixtures/modules``) or path.
 
-    :raises ProfileError: with file and key, when it cannot be read or anything in it is wrong.
+    :raises ProfileError: with one line per mistake, naming file and key.
     """
-    path = _find(name_or_path, Path())
-    return _build(path, _merged(path, ()))
+    try:
+        return _load(_find(name_or_path, Path()), ())[1]
+    except ProfileError:
+        raise
+    except TableError as fault:
+        raise ProfileError(fault.complaints) from fault
 
 
 def profile_names() -> tuple[str, ...]:
@@ -259,40 +440,40 @@ def profile_names() -> tuple[str, ...]:
 def _find(name_or_path: str | Path, beside: Path) -> Path:
     text = str(name_or_path)
     if text.endswith(".toml") or "/" in text:
-        return beside / text if not Path(text).is_absolute() else Path(text)
-    path = FOLDER / f"{text}.toml"
-    if not path.is_file():
+        return beside / text
+    if text not in profile_names():
+        known = ", ".join(profile_names()) or "none"
         raise ProfileError(
-            f"no module profile named {text[:_MAX_TEXT]!r}; there are: {', '.join(profile_names()) or 'none'}"
+            [f"no module profile named {printable_text(text, longest=_MAX_TEXT)!r}; there are: {known}"]
         )
-    return path
+    return FOLDER / f"{text}.toml"
 
 
-def _merged(path: Path, parents: tuple[Path, ...]) -> dict[str, Any]:
+def _load(path: Path, parents: tuple[Path, ...]) -> tuple[dict[str, Any], Profile]:
+    """What a file says together with those that it extends, and the profile that it makes.
+
+    Each of them is a profile by itself, so that a mistake is told of the file that makes it.
+    """
+    shown = printable_text(str(path))
     if path in parents or len(parents) >= _MAX_DEPTH_OF_EXTENDS:
-        raise ProfileError(f"{path}: extends: profiles extend each other in a circle, or too deeply")
-    table = _read(path)
-    base = table.pop("extends", None)
-    if base is None:
-        return table
-    if not isinstance(base, str):
-        raise ProfileError(f"{path}: extends: must be the name of a profile")
+        raise ProfileError([f"{shown}: extends: profiles extend each other in a circle, or too deeply"])
     try:
-        below = _merged(_find(base, path.parent), (*parents, path))
-    except ProfileError as fault:
-        raise ProfileError(f"{path}: extends: {fault}") from fault
-    return _overlay(below, table)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ProfileError(f"{path}: larger than {_MAX_BYTES} bytes: this is no module profile")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ProfileError(f"{path}: cannot be read: {fault}") from fault
-    except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise ProfileError(f"{path}: not TOML: {fault}") from fault
+        special = path.exists() and not path.is_file()  # a device or a pipe might never end
+    except (OSError, ValueError):
+        special = False  # reading it says what is wrong
+    if special:
+        raise ProfileError([f"{shown}: cannot be read: it is no file"])
+    table = read_table(path, shown=str(path))
+    base = table.text("extends") if table.has("extends") else ""
+    table.finish()
+    content = {key: table.raw(key) for key in table.names() if key != "extends"}
+    if base:
+        try:
+            below = _load(_find(base, path.parent), (*parents, path))[0]
+        except TableError as fault:
+            raise ProfileError([f"{shown}: extends: {line}" for line in fault.complaints]) from fault
+        content = _overlay(below, content)
+    return content, _build(path, Table(content, file=str(path), key="", complaints=[]))
 
 
 def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -303,119 +484,60 @@ def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _build(path: Path, table: dict[str, Any]) -> Profile:
-    _refuse_unknown(path, "", table, _TOP)
-    media_lanes = _value(path, "media_lanes", _required(path, table, "media_lanes"), int, _limits(1, 8), 0)
-    description = _value(path, "description", table.get("description", ""), str, {"longest": _MAX_TEXT}, 0)
+def _build(path: Path, table: Table) -> Profile:
+    description = table.text("description", "")
+    if len(description) > _MAX_TEXT:
+        table.complain("description", f"at most {_MAX_TEXT} characters, found {len(description)}")
+    media_lanes = table.integer("media_lanes", low=1, high=HOST_LANES)
+    memory = read_memory(table.table("memory", required=False))
+    # The optics of a module that is nothing but its memory are never asked.
+    lanes = None if memory.stands_still else media_lanes
     sections = {
-        key: _section(path, key, table.get(key, {}), kind, media_lanes) for key, kind in _SECTIONS.items()
+        key: read_section(table.table(key, required=has_required_keys(kind)), kind, lanes)
+        for key, kind in SECTIONS.items()
     }
-    listed = _required(path, table, "application")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= 8:
-        raise ProfileError(f"{path}: application: must be 1 to 8 tables [[application]]")
-    applications = tuple(
-        _section(path, f"application[{number}]", item, ApplicationProfile, media_lanes)
-        for number, item in enumerate(listed, start=1)
-    )
-    for number, application in enumerate(applications, start=1):
-        if application.media_lanes > media_lanes:
-            raise ProfileError(
-                f"{path}: application[{number}].media_lanes: {application.media_lanes}, "
-                f"but the module has {media_lanes}"
-            )
-    profile = Profile(
+    applications = _applications(table, lanes)
+    _check_together(table, sections)
+    table.end()
+    table.finish()
+    return Profile(
         name=path.stem,
         description=description,
         media_lanes=media_lanes,
         applications=applications,
+        memory=memory,
         **sections,
     )
-    if profile.receiver.los_deassert_dbm < profile.receiver.los_assert_dbm:
-        raise ProfileError(f"{path}: receiver.los_deassert_dbm: must not be below los_assert_dbm")
-    return profile
 
 
-def _required(path: Path, table: Mapping[str, Any], key: str, prefix: str = "") -> Any:
-    if key not in table:
-        raise ProfileError(f"{path}: {prefix}{key}: missing")
-    return table[key]
-
-
-def _refuse_unknown(path: Path, prefix: str, table: Mapping[str, Any], known: set[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise ProfileError(
-                f"{path}: {prefix}{key[:_MAX_TEXT]}: unknown key; known: {', '.join(sorted(known))}"
-            )
-
-
-def _section(path: Path, key: str, table: object, kind: type[_Section], media_lanes: int) -> _Section:
-    if not isinstance(table, dict):
-        raise ProfileError(f"{path}: {key}: must be a table")
-    fields = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    _refuse_unknown(path, f"{key}.", table, set(fields))
-    hints = typing.get_type_hints(kind)
-    values = {}
-    for name, item in fields.items():
-        if name in table:
-            values[name] = _value(path, f"{key}.{name}", table[name], hints[name], item.metadata, media_lanes)
-        elif item.default is dataclasses.MISSING:
-            raise ProfileError(f"{path}: {key}.{name}: missing")
-    return kind(**values)
-
-
-def _value(path: Path, key: str, value: object, hint: Any, rules: Mapping[str, Any], media_lanes: int) -> Any:
-    if isinstance(hint, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
-    if typing.get_origin(hint) is tuple:
-        return _list(path, key, value, typing.get_args(hint)[0], rules, media_lanes)
-    return _scalar(path, key, value, hint, rules)
-
-
-def _list(
-    path: Path, key: str, value: object, item_type: Any, rules: Mapping[str, Any], media_lanes: int
-) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise ProfileError(f"{path}: {key}: must be a list, got {_shown(value)}")
-    length = rules.get("length")
-    if length is not None:
-        wanted = media_lanes if length == "media_lanes" else length
-        what = (
-            "one value per media lane"
-            if length == "media_lanes"
-            else "high alarm, low alarm, high warning, low warning"
+def _applications(table: Table, media_lanes: int | None) -> tuple[ApplicationProfile, ...]:
+    listed = table.tables("application")
+    if not 1 <= len(listed) <= MOST_APPLICATIONS:
+        table.complain(
+            "application", f"expected 1 to {MOST_APPLICATIONS} tables [[application]], found {len(listed)}"
         )
-        if len(value) != wanted:
-            raise ProfileError(f"{path}: {key}: must have {wanted} values ({what}), got {len(value)}")
-    elif len(value) > rules["longest"]:
-        raise ProfileError(f"{path}: {key}: at most {rules['longest']} values, got {len(value)}")
-    return tuple(
-        _scalar(path, f"{key}[{number}]", item, item_type, {name: rules[name] for name in ("low", "high")})
-        for number, item in enumerate(value, start=1)
-    )
+        return ()
+    found = []
+    for part in listed:
+        application = read_section(part, ApplicationProfile, None)
+        if media_lanes is not None and application.media_lanes > media_lanes:
+            part.complain("media_lanes", f"{application.media_lanes}, but the module has {media_lanes}")
+        found.append(application)
+    return tuple(found)
 
 
-def _scalar(path: Path, key: str, value: object, hint: Any, rules: Mapping[str, Any]) -> Any:
-    if hint is bool:
-        if not isinstance(value, bool):
-            raise ProfileError(f"{path}: {key}: must be true or false, got {_shown(value)}")
-        return value
-    if hint is str:
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-            raise ProfileError(f"{path}: {key}: must be printable ASCII text, got {_shown(value)}")
-        if "choices" in rules and value not in rules["choices"]:
-            raise ProfileError(f"{path}: {key}: must be one of {rules['choices']}, got {_shown(value)}")
-        if len(value) > rules.get("longest", _MAX_TEXT):
-            raise ProfileError(f"{path}: {key}: at most {rules.get('longest', _MAX_TEXT)} characters")
-        return value
-    accepted = (int, float) if hint is float else (int,)
-    if isinstance(value, bool) or not isinstance(value, accepted):
-        kind = "a number" if hint is float else "a whole number"
-        raise ProfileError(f"{path}: {key}: must be {kind}, got {_shown(value)}")
-    if not rules["low"] <= value <= rules["high"]:  # nan fails as well
-        raise ProfileError(f"{path}: {key}: must be {rules['low']} .. {rules['high']}, got {value}")
-    return hint(value)
-
-
-def _shown(value: object) -> str:
-    return f"{type(value).__name__} {repr(value)[:60]}"
+def _check_together(table: Table, sections: Mapping[str, Any]) -> None:
+    """What no key says by itself."""
+    receiver: ReceiverProfile = sections["receiver"]
+    if receiver.los_deassert_dbm < receiver.los_assert_dbm:
+        table.complain("receiver.los_deassert_dbm", "must not be below los_assert_dbm")
+    cdb: CdbProfile = sections["cdb"]
+    if cdb.epl_pages not in _EPL_PAGES:
+        table.complain("cdb.epl_pages", f"{cdb.epl_pages} is not one of {', '.join(map(str, _EPL_PAGES))}")
+    for key in ("start_max_s", "write_max_s", "complete_max_s"):
+        if not cdb.background and getattr(cdb, key) > _LONGEST_FOREGROUND_S:
+            table.complain(f"cdb.{key}", f"at most {_LONGEST_FOREGROUND_S} s without background mode")
+    try:
+        vendor_name(sections["quirks"])
+    except ValueError as fault:
+        table.complain("quirks.vendor_name_hex", str(fault))

@@ -5,8 +5,9 @@ The rules come from the register tables of :mod:`drivers.cmis`, bit by bit; this
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from drivers.cmis.fields import Access, Field, Kind
 from drivers.cmis.image import HALF, check_span, page_key
@@ -27,6 +28,11 @@ class Half:
     writable: bytes
     trigger: bytes
     clear_on_read: bytes
+    latches: bool = dataclass_field(init=False)
+    """Whether any bit is latched."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latches", any(self.clear_on_read))
 
 
 _NO_RULES = Half(bytes(HALF), bytes(HALF), bytes(HALF))
@@ -63,6 +69,23 @@ RULES = rules_from_fields(FIELDS.values())
 """Rules of every half that the register tables describe."""
 
 
+def rules_without(absent: Collection[str]) -> Mapping[int, Half]:
+    """:data:`RULES` of a module that does not have these fields: what is written there is lost."""
+    if not absent:
+        return RULES
+    rules = dict(RULES)
+    for name in absent:
+        field = FIELDS[name]
+        page = half_of(field)
+        old = rules[page]
+        masks = [bytearray(old.writable), bytearray(old.trigger)]
+        for mask in masks:
+            for index in range(field.byte % HALF, field.byte % HALF + field.size):
+                mask[index] &= ~_field_bits(field) & 0xFF
+        rules[page] = Half(bytes(masks[0]), bytes(masks[1]), old.clear_on_read)
+    return rules
+
+
 class Registers:
     """The memory of one module instance.
 
@@ -71,19 +94,38 @@ class Registers:
     the two-wire interface does.
     """
 
-    def __init__(self, pages: Iterable[tuple[int, int]]) -> None:
-        """``pages``: (bank, page) of the upper pages that the module has."""
+    def __init__(
+        self,
+        pages: Iterable[tuple[int, int]],
+        *,
+        selectable: Iterable[tuple[int, int]] | None = None,
+        absent: Collection[str] = (),
+        lasting: Collection[tuple[int, int]] = (),
+    ) -> None:
+        """``pages``: (bank, page) of the upper pages that the module works with; ``selectable``: those of
+        them that a host can select (all); ``absent``: fields that it does not have; ``lasting``: pages that
+        are non-volatile."""
         self._lower = bytearray(HALF)
         self._pages = {page_key(bank, page): bytearray(HALF) for bank, page in pages}
+        shown = self._pages if selectable is None else selectable
+        self._selectable = frozenset(page_key(bank, page) for bank, page in shown)
+        self._lasting = frozenset(lasting)
+        self._rules = rules_without(absent)
 
     def has(self, bank: int, page: int) -> bool:
-        """Whether the module has this page in this bank."""
+        """Whether the module works with this page in this bank."""
         return page_key(bank, page) in self._pages
 
+    def selectable(self, bank: int, page: int) -> bool:
+        """Whether a host that selects this page gets it."""
+        return page_key(bank, page) in self._selectable
+
     def clear(self) -> None:
-        """All bytes to 0, as after power-on."""
-        for half in (self._lower, *self._pages.values()):
-            half[:] = bytes(HALF)
+        """All bytes to 0, as after power-on, but those of lasting pages."""
+        self._lower[:] = bytes(HALF)
+        for key, half in self._pages.items():
+            if key not in self._lasting:
+                half[:] = bytes(HALF)
 
     def get(self, bank: int, page: int, byte: int, length: int) -> bytes:
         """The module's own read."""
@@ -95,6 +137,16 @@ class Registers:
         check_span(byte, len(data))
         self._half(bank, page, byte)[byte % HALF : byte % HALF + len(data)] = data
 
+    def number(self, bank: int, page: int, byte: int, length: int) -> int:
+        """Bytes as one number, the first byte the highest; for masks that are looked at often."""
+        half = self._lower if byte < HALF else self._pages[page_key(bank, page)]
+        return int.from_bytes(half[byte % HALF : byte % HALF + length])
+
+    def put_bits(self, page: int, byte: int, bits: int, value: int) -> None:
+        """The module's own write of some bits of one byte of bank 0."""
+        half = self._half(0, page, byte)
+        half[byte % HALF] = half[byte % HALF] & ~bits & 0xFF | value & bits
+
     def latch(self, bank: int, page: int, byte: int, bits: int) -> None:
         """Set bits of a latched flag byte."""
         self._half(bank, page, byte)[byte % HALF] |= bits
@@ -104,7 +156,7 @@ class Registers:
 
         Returns what triggers the module sees (bits of write-only and self-clearing registers).
         """
-        rules = RULES.get(LOWER if byte < HALF else page, _NO_RULES)
+        rules = self._rules.get(LOWER if byte < HALF else page, _NO_RULES)
         half = self._half(bank, page, byte)
         index = byte % HALF
         writable = rules.writable[index]
@@ -113,12 +165,14 @@ class Registers:
 
     def host_read(self, bank: int, page: int, byte: int, length: int) -> bytes:
         """The host reads bytes within one half: latched bits are cleared by it."""
-        half = self._half(bank, page, byte)
+        half = self._lower if byte < HALF else self._pages[page_key(bank, page)]
         start = byte % HALF
         stop = start + length
         data = bytes(half[start:stop])
-        clear = RULES.get(LOWER if byte < HALF else page, _NO_RULES).clear_on_read[start:stop]
-        latched = int.from_bytes(data) & int.from_bytes(clear)
+        rules = self._rules.get(LOWER if byte < HALF else page)
+        if rules is None or not rules.latches:
+            return data
+        latched = int.from_bytes(data) & int.from_bytes(rules.clear_on_read[start:stop])
         if latched:
             half[start:stop] = (int.from_bytes(data) ^ latched).to_bytes(length)
         return data

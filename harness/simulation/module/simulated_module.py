@@ -4,8 +4,7 @@ It is a :class:`harness.simulation.ports.ModuleBody` for the world around it, a 
 for its host, and has the control pins of its form factor. All methods are called with the world's lock
 held, or from one thread.
 
-Not built: diagnostics pages 13h/14h, VDM, CDB, tunable lasers, signal integrity controls and the host-side
-inputs (no Tx LOS, Tx CDR LOL or automatic Tx squelch). None of these is advertised.
+Not built: tunable lasers, and adaptive equalisers that fail. Neither is advertised.
 """
 
 from __future__ import annotations
@@ -14,32 +13,41 @@ from collections.abc import Sequence
 
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.fields import Field, Kind, decode, encode
-from drivers.cmis.image import HALF
+from drivers.cmis.image import FIRST_BANKED_PAGE, HALF
 from drivers.cmis.memory_map import FIELDS
 from drivers.units import w_from_dbm
-from harness.simulation.module import physics
-from harness.simulation.module.configuration import Configuration
-from harness.simulation.module.contents import PAGES, fill
+from harness.simulation.module import physics, spare_banks
+from harness.simulation.module.cdb import Cdb, cdb_pages
+from harness.simulation.module.configuration import TRIGGERS, Configuration
+from harness.simulation.module.contents import fill, is_flat, make_registers
 from harness.simulation.module.data_paths import DataPath, DataPaths, LaneConfig
+from harness.simulation.module.diagnostics import Diagnostics
 from harness.simulation.module.flags import FlagRegisters
+from harness.simulation.module.lane_settings import LaneSettings
 from harness.simulation.module.module_machine import ModuleMachine
 from harness.simulation.module.monitors import Monitors, Quantities, draw_calibration
 from harness.simulation.module.profile import Profile, TimingProfile
-from harness.simulation.module.registers import LOWER, Registers, half_of
+from harness.simulation.module.receiver import draw_receivers
+from harness.simulation.module.registers import LOWER, half_of
+from harness.simulation.module.signal_paths import HostControls, HostTraffic, SignalPaths
 from harness.simulation.module.states import ModuleState, may_emit
 from harness.simulation.module.timing import draw_durations
+from harness.simulation.module.transmitters import Transmitters
 from harness.simulation.module.two_wire import TwoWireInterface
+from harness.simulation.module.vdm_monitors import VdmMonitors
 from harness.simulation.noise import Noise
-from harness.simulation.ports import ModuleSurroundings
+from harness.simulation.ports import LineSurroundings, ModuleSurroundings
+from harness.simulation.signals import LineSignal
 from harness.simulation.world import Event, World, ns_from_s
 
 I2C_ADDRESS = 0x50
 """A0h as an 8-bit address (OIF-CMIS-05.4 App. B)."""
 
-_WANDER_NS = 100_000_000  # the launch power's wander is redrawn on this grid
 _LONGEST_POLL_NS = 100_000_000  # the receiver looks for light at least this often: ton_los
+_PROGRAM_CORRUPT = 3  # ModuleFaultCause: program memory
 _BROWN_OUT_CHECK_S = 1e-3  # after a change of load the supply is looked at again
-_DEAD_SLOPE = 1e-12
+
+_DIAGNOSTICS_PAGES = {FIELDS["MediaSideCheckerEnable"].page, FIELDS["DiagnosticsSelector"].page}
 
 # These are put together when they are read, from flags and masks.
 _SUMMARIES = ("InterruptDeasserted", *(name for name in FIELDS if name.startswith("FlagSummary")))
@@ -88,6 +96,7 @@ class SimulatedModule:
         profile: Profile,
         surroundings: ModuleSurroundings,
         *,
+        line: LineSurroundings | None = None,
         name: str = "module",
         specimen: int = 0,
     ) -> None:
@@ -97,11 +106,14 @@ class SimulatedModule:
         self._world = world
         self._surroundings = surroundings
         self._durations = draw_durations(profile.timing, lambda key: self._uniform("duration", key))
-        self._lasers = self._draw_lasers()
-        self._registers = Registers(PAGES)
+        self._transmitters = Transmitters(world, profile, self._uniform, name=name)
+        self._flat = is_flat(profile)
+        self._registers = make_registers(profile, cdb_pages(profile.cdb))
         self._flags = FlagRegisters(self._registers)
         calibration = draw_calibration(profile.monitors, profile.media_lanes, self._uniform)
-        self._monitors = Monitors(self._registers, calibration)
+        self._monitors = Monitors(
+            self._registers, calibration, bias_multiplier=profile.quirks.bias_multiplier
+        )
         self._data_paths = DataPaths(
             world,
             self._durations,
@@ -110,14 +122,35 @@ class SimulatedModule:
             self,
             unflagged=_too_short_to_flag(profile.timing),
             stuck_init_host_lanes=profile.faults.stuck_init_host_lanes,
+            stepped=profile.configuration.stepped_config_only,
+        )
+        self._signals = SignalPaths(
+            self._data_paths,
+            draw_receivers(profile.receiver, profile.media_lanes, self._uniform),
+            line or HostTraffic(),
+            rx_power_w=self._rx_power_w,
+            dark=lambda lane: self._dark[lane - 1],
+        )
+        self._diagnostics = Diagnostics(
+            world, self._registers, self._flags, profile, self._data_paths, self._signals, name=name
+        )
+        self._vdm = VdmMonitors(
+            world,
+            self._registers,
+            profile,
+            self._data_paths,
+            self._signals,
+            self._uniform,
+            laser_temp_c=lambda: self._transmitters.junction_c(self._case_temp_c()),
+            name=name,
         )
         self._configuration = Configuration(
             world,
             self._durations.config_s,
-            profile.applications,
+            profile,
             self._data_paths,
+            LaneSettings(self._registers, profile.signal_integrity),
             self._show_config_status,
-            stuck_host_lanes=profile.faults.stuck_config_host_lanes,
         )
         self._machine = ModuleMachine(
             world,
@@ -125,8 +158,21 @@ class SimulatedModule:
             self,
             powers_up=profile.faults.powers_up,
             faults=profile.faults.module_fault_cause > 0,
+            fault_after_s=profile.faults.module_fault_after_s,
+            flat=self._flat,
         )
-        self.interface = TwoWireInterface(world, self._registers, self, profile.management)
+        self.interface = TwoWireInterface(
+            world, self._registers, self, profile.management, profile.cdb, profile.quirks
+        )
+        self._cdb = Cdb(
+            world,
+            self._registers,
+            profile,
+            uniform=self._uniform,
+            hold_off=self.interface.hold_off,
+            latch=self._flags.latch,
+            reset=self._machine.software_reset,
+        )
         # The pins as their pull-ups leave them when nothing drives them.
         self._low_power_pin = True
         self._selected = False
@@ -134,16 +180,19 @@ class SimulatedModule:
         self._case_c = physics.REFERENCE_TEMP_C
         self._asking_case = False
         self._supply_check_due = False
-        self._monitor_ns = ns_from_s(profile.management.monitor_update_s)
-        self._poll_ns = min(self._monitor_ns, _LONGEST_POLL_NS)
+        self._poll_ns = min(ns_from_s(profile.management.monitor_update_s), _LONGEST_POLL_NS)
+        self._monitor_ns = ns_from_s(
+            max(profile.management.monitor_update_s, profile.quirks.stale_monitors_s)
+        )
         self._poll_event: Event | None = None
         self._monitor_due_ns = 0
         self._seen: Quantities | None = None
+        self._polled: tuple[int, tuple[float, ...]] = (-1, ())
         self._dark = [False] * profile.media_lanes
+        self._host_silent = 0
+        self._squelched = 0
         self._output_status_rx = 0
         self._conditions: dict[str, int] = {}
-        self._wander: dict[int, tuple[int, float]] = {}
-        self._off_w = w_from_dbm(profile.transmitter.off_power_dbm)
 
     # -- pins ------------------------------------------------------------------------------------------
 
@@ -189,7 +238,7 @@ class SimulatedModule:
             return 0.0
         if state in (ModuleState.RESET, ModuleState.MGMT_INIT):
             return power.initialising_w
-        if state in (ModuleState.LOW_PWR, ModuleState.FAULT):
+        if state in (ModuleState.LOW_PWR, ModuleState.FAULT) or self._flat:
             return power.low_power_w
         case_c = self._case_temp_c()
         bias_a = sum(self._bias_a(lane, case_c) for lane in self._lanes)
@@ -211,19 +260,20 @@ class SimulatedModule:
         if path is None or not may_emit(path.state):
             return 0.0
         if not self._data_paths.lit(lane):
-            return self._off_w
-        case_c = self._case_temp_c()
-        return physics.launch_power_w(
-            self._lasers[lane - 1],
-            case_c=case_c,
-            junction_c=self._junction_c(case_c),
-            vcc_v=self._vcc_v,
-            wander_db=self._wander_db(lane),
-        )
+            return self._transmitters.off_w
+        return self._transmitters.launch_power_w(lane, self._case_temp_c(), self._vcc_v)
 
     def wavelength_nm(self, lane: int) -> float:
         """Centre wavelength of transmitter ``lane``, nanometres."""
-        return physics.wavelength_nm(self._lasers[lane - 1], self._junction_c(self._case_temp_c()))
+        return self._transmitters.wavelength_nm(lane, self._case_temp_c())
+
+    def transmitted_signal(self, lane: int) -> LineSignal | None:
+        """What the light of transmitter ``lane`` carries; None while it is off."""
+        return self._signals.transmitted(lane)
+
+    def host_output_signal(self, host_lane: int) -> LineSignal | None:
+        """What the module sends to the host on ``host_lane``."""
+        return self._signals.at_host(host_lane)
 
     # -- the registers' side ---------------------------------------------------------------------------
 
@@ -233,6 +283,8 @@ class SimulatedModule:
 
     def before_host_read(self, page: int, first: int, last: int) -> None:
         """Bring the summaries up to date; everything else is by itself."""
+        self._diagnostics.before_host_read(page, last)
+        self._vdm.before_host_read(page, last)
         if _touches(_LIVE, page, first, last):
             self._flags.show_summaries()
 
@@ -241,8 +293,12 @@ class SimulatedModule:
         if _touches(_CLEARED_BY_READING, page, first, last):
             self._flags.latch_all(self._conditions)
 
-    def host_wrote(self, page: int, written: dict[int, int]) -> None:
+    def host_wrote(self, bank: int, page: int, written: dict[int, int]) -> None:
         """Act on what the host wrote."""
+        if bank and min(written) >= HALF and page >= FIRST_BANKED_PAGE:
+            spare_banks.host_wrote(self._registers, bank, page, written)
+            return
+        self._cdb.host_wrote(page, written)
         if min(written) < HALF:
             reset = FIELDS["SoftwareReset"]
             if written.get(reset.byte, 0):
@@ -250,21 +306,26 @@ class SimulatedModule:
             elif reset.byte in written:  # the byte of LowPwrRequestSW and LowPwrAllowRequestHW
                 self._reevaluate()
             return
+        self._vdm.host_wrote(page, written)
+        if page in _DIAGNOSTICS_PAGES:
+            self._diagnostics.host_wrote(page, written)
+            self._judge()
         if page != FIELDS["DPDeinit"].page:
             return
-        for prefix, control_set in (("", "SCS0"), ("SCS1_", "SCS1")):
-            for name, immediate in (("ApplyDPInit", False), ("ApplyImmediate", True)):
-                lanes = written.get(FIELDS[f"{prefix}{name}"].byte, 0)
-                if lanes:
-                    self._configuration.trigger(lanes, self._staged(control_set), immediate=immediate)
+        for trigger in TRIGGERS:
+            lanes = written.get(FIELDS[trigger.register].byte, 0)
+            if lanes:
+                self._configuration.trigger(lanes, self._staged(trigger.control_set), trigger)
+        self._signals.controls = self._host_controls()
+        self._squelch()
         self._data_paths.evaluate()
         self._judge()
 
     # -- what the state machines ask and tell ----------------------------------------------------------
 
     def module_state(self) -> ModuleState:
-        """For the data paths."""
-        return self._machine.state
+        """For the data paths: a module of flat memory has none."""
+        return ModuleState.LOW_PWR if self._flat else self._machine.state
 
     def low_power_requested(self) -> bool:
         """LowPwrS: LowPwrRequestSW, or LowPwrAllowRequestHW and the LPMode pin."""
@@ -274,6 +335,10 @@ class SimulatedModule:
         """For the module state machine: half of LowPwrExS."""
         return self._data_paths.all_deactivated()
 
+    def firmware_runs(self) -> bool:
+        """Whether a valid image was found; else only the boot loader runs."""
+        return self._cdb.firmware.running is not None
+
     def deinit_mask(self) -> int:
         """DPDeinit per host lane."""
         return self._mask("DPDeinit")
@@ -282,10 +347,15 @@ class SimulatedModule:
         """OutputDisableTx or OutputSquelchForceTx per media lane."""
         return self._mask("OutputDisableTx") | self._mask("OutputSquelchForceTx")
 
+    def squelched_mask(self) -> int:
+        """Media lanes without a signal from the host."""
+        return self._squelched
+
     def module_state_entered(self, state: ModuleState) -> None:
         """The module state changed."""
         if state is ModuleState.FAULT:
-            encode(FIELDS["ModuleFaultCause"], self.profile.faults.module_fault_cause, self._registers)
+            cause = self.profile.faults.module_fault_cause if self.firmware_runs() else _PROGRAM_CORRUPT
+            encode(FIELDS["ModuleFaultCause"], cause, self._registers)
         if not state.answers:
             self._start_over()
         elif self._poll_event is None:
@@ -304,7 +374,8 @@ class SimulatedModule:
         registers = self._registers
         encode(FIELDS["DPStateHostLane"], paths.host_lane_states(), registers)
         encode(FIELDS["ACS_DPConfig"], tuple(config.byte for config in paths.config), registers)
-        encode(FIELDS["DPInitPending"], paths.pending_mask(), registers)
+        if not self.profile.quirks.dp_init_pending_never_set:
+            encode(FIELDS["DPInitPending"], paths.pending_mask(), registers)
         lit = sum(1 << lane - 1 for lane in self._lanes if paths.lit(lane))
         encode(FIELDS["OutputStatusTx"], lit, registers)
         self._judge()
@@ -325,36 +396,6 @@ class SimulatedModule:
     def _uniform(self, *key: str | int) -> float:
         return self._specimen.uniform(self.profile.name, *key)
 
-    def _draw_lasers(self) -> tuple[physics.Laser, ...]:
-        transmitter = self.profile.transmitter
-        lasers = []
-        for index in range(self.profile.media_lanes):
-            lane = index + 1
-            spread_db = transmitter.launch_power_spread_db * (2.0 * self._uniform("launch power", lane) - 1.0)
-            if transmitter.tracking_db is not None:
-                tracking_db = transmitter.tracking_db[index]
-            else:
-                sign = 1.0 if self._uniform("tracking sign", lane) < 0.5 else -1.0
-                tracking_db = sign * (0.1 + 0.2 * self._uniform("tracking", lane))
-            dead = lane in self.profile.faults.dead_media_lanes
-            lasers.append(
-                physics.Laser(
-                    threshold_a=transmitter.threshold_ma * 1e-3,
-                    slope_w_per_a=_DEAD_SLOPE if dead else transmitter.slope_mw_per_ma,
-                    t0_k=transmitter.t0_k,
-                    t1_k=transmitter.t1_k,
-                    bias_limit_a=transmitter.bias_limit_ma * 1e-3,
-                    target_w=w_from_dbm(transmitter.average_launch_power_dbm[index] + spread_db),
-                    tracking_db=tracking_db,
-                    coupling_loss_db=transmitter.coupling_loss_db[index],
-                    off_w=w_from_dbm(transmitter.off_power_dbm),
-                    wavelength_nm=transmitter.wavelength_nm[index],
-                    wavelength_slope_nm_per_c=transmitter.wavelength_slope_nm_per_c,
-                    supply_db_per_v=transmitter.supply_db_per_v,
-                )
-            )
-        return tuple(lasers)
-
     def _case_temp_c(self) -> float:
         # The case's temperature may itself depend on what the module consumes: answer with the last one then.
         if not self._asking_case:
@@ -365,24 +406,14 @@ class SimulatedModule:
                 self._asking_case = False
         return self._case_c
 
-    def _junction_c(self, case_c: float) -> float:
-        return case_c + self.profile.transmitter.junction_rise_c
+    def _rx_power_w(self, lane: int) -> float:
+        polled_ns, rx_w = self._polled
+        return rx_w[lane - 1] if polled_ns == self._world.now_ns else self._surroundings.rx_power_w(lane)
 
     def _bias_a(self, lane: int, case_c: float) -> float:
         if not self._data_paths.lit(lane):
             return 0.0
-        return physics.bias_current_a(self._lasers[lane - 1], self._junction_c(case_c))
-
-    def _wander_db(self, lane: int) -> float:
-        period = self._world.now_ns // _WANDER_NS
-        cached = self._wander.get(lane)
-        if cached is None or cached[0] != period:
-            drawn = self._world.noise.normal(
-                self.name, self.profile.name, "launch power wander", lane, period
-            )
-            cached = (period, self.profile.transmitter.wander_db * drawn)
-            self._wander[lane] = cached
-        return cached[1]
+        return self._transmitters.bias_a(lane, case_c)
 
     def _bit(self, name: str) -> bool:
         field: Field = FIELDS[name]
@@ -409,13 +440,18 @@ class SimulatedModule:
         self._configuration.reset()
         self.interface.reset()
         fill(self._registers, self.profile)
+        self._cdb.restart()
         self._monitors.reset()
+        self._diagnostics.reset()
+        self._vdm.reset()
         if self._poll_event is not None:
             self._poll_event.cancel()
             self._poll_event = None
         self._monitor_due_ns = 0
         self._seen = None
         self._dark = [False] * self.profile.media_lanes
+        self._host_silent = self._squelched = 0
+        self._signals.controls = self._host_controls()
         self._output_status_rx = 0
         self._conditions = {}
         self._show_config_status()
@@ -452,22 +488,26 @@ class SimulatedModule:
         if not self._machine.state.answers:
             return
         rx_w = tuple(self._surroundings.rx_power_w(lane) for lane in self._lanes)
+        self._polled = (now_ns, rx_w)
         self._look_for_light(rx_w)
-        if now_ns >= self._monitor_due_ns:
+        self._look_for_host()
+        self._diagnostics.look()
+        if self.profile.vdm.supported:
+            self._vdm.look()
+        if now_ns >= self._monitor_due_ns and not self._flat:
             self._monitor_due_ns = (now_ns // self._monitor_ns + 1) * self._monitor_ns
             self._sample_monitors(vcc_v, rx_w)
         self._judge()
 
     def _sample_monitors(self, vcc_v: float, rx_w: tuple[float, ...]) -> None:
         case_c = self._case_temp_c()
-        junction_c = self._junction_c(case_c)
         lit = tuple(self._data_paths.lit(lane) for lane in self._lanes)
         seen = Quantities(
             temperature_c=case_c,
             vcc_v=vcc_v,
             tx_w=tuple(
-                physics.monitor_power_w(laser, junction_c) if on else 0.0
-                for laser, on in zip(self._lasers, lit, strict=True)
+                self._transmitters.monitor_power_w(lane, case_c) if on else 0.0
+                for lane, on in zip(self._lanes, lit, strict=True)
             ),
             bias_ma=tuple(1e3 * self._bias_a(lane, case_c) for lane in self._lanes),
             rx_w=rx_w,
@@ -486,6 +526,44 @@ class SimulatedModule:
             for power_w, dark in zip(rx_w, self._dark, strict=True)
         ]
 
+    def _look_for_host(self) -> None:
+        """Whether the host sends, on host lanes in use; and what follows for the transmitters."""
+        if not self.profile.host_side.los_tx:
+            return
+        self._host_silent = sum(
+            1 << lane - 1
+            for path in self._data_paths.paths
+            if path.state is not DataPathState.DPDeactivated
+            for lane in path.host_lanes
+            if self._signals.from_host(lane) is None
+        )
+        self._squelch()
+
+    def _squelch(self) -> None:
+        """Squelch transmitters that have nothing to send, where the host did not forbid it."""
+        if not self.profile.host_side.los_tx:
+            return
+        forbidden = self._mask("AutoSquelchDisableTx")
+        squelched = sum(
+            1 << lane - 1
+            for path in self._data_paths.paths
+            if may_emit(path.state)
+            for lane in path.media_lanes
+            if self._signals.egress(lane) is None and not forbidden >> lane - 1 & 1
+        )
+        if squelched != self._squelched:
+            self._squelched = squelched
+            self._data_paths.evaluate()
+            self.data_paths_changed()
+
+    def _host_controls(self) -> HostControls:
+        return HostControls(
+            flipped_tx=self._mask("InputPolarityFlipTx"),
+            flipped_rx=self._mask("OutputPolarityFlipRx"),
+            disabled_rx=self._mask("OutputDisableRx"),
+            unsquelched_rx=self._mask("AutoSquelchDisableRx"),
+        )
+
     def _judge(self) -> None:
         """Latch the flags of all conditions that hold, and show the receivers' outputs."""
         if not self._machine.state.answers:
@@ -499,11 +577,18 @@ class SimulatedModule:
         conditions = dict(self._monitors.conditions)
         if lost:
             conditions |= {"LOSFlagRx": lost, "CDRLOLFlagRx": lost}
+        if self._host_silent:
+            conditions["LOSFlagTx"] = self._host_silent
+            if self.profile.signal_integrity.cdr_tx:
+                conditions["CDRLOLFlagTx"] = self._host_silent
         failed = sum(
             1 << lane - 1 for lane in self.profile.faults.dead_media_lanes if self._data_paths.lit(lane)
         )
         if failed:
             conditions["FailureFlagTx"] = failed
+        conditions |= self._vdm.conditions
+        if self.profile.diagnostics.supported:
+            conditions |= self._diagnostics.conditions()
         self._conditions = conditions
         self._flags.latch_all(conditions)
         self._show_rx_outputs()
@@ -527,6 +612,7 @@ class SimulatedModule:
         valid = 0
         for index, host_lane in enumerate(path.host_lanes):
             media_lane = path.media_lanes[int(index / ratio)]
-            if not self._dark[media_lane - 1] and not disabled >> host_lane - 1 & 1:
+            fed = not self._dark[media_lane - 1] or self._signals.host_output_is_own(host_lane)
+            if fed and not disabled >> host_lane - 1 & 1:
                 valid |= 1 << host_lane - 1
         return valid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.simulation.module.simulated_module import SimulatedModule
+from harness.simulation.module.board import PluggedModule
 from harness.simulation.smbus import I2cTarget
 
 
@@ -10,7 +10,7 @@ class PinHub:
     """The module's side of the connector, for :class:`harness.simulation.module.board.SimulatedHostBoard`;
     knows what was driven last, by whoever."""
 
-    def __init__(self, module: SimulatedModule) -> None:
+    def __init__(self, module: PluggedModule) -> None:
         self._module = module
         self.reset_asserted = False
         self.low_power_asserted = True

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.simulation.module.board import SimulatedHostBoard
+from harness.simulation.module.building import build_module
 from harness.simulation.module.profile import Profile
-from harness.simulation.module.simulated_module import SimulatedModule
 from harness.simulation.served import protocol
 from harness.simulation.served.pace import WallPace, advance_for
 from harness.simulation.served.pins import PinHub
@@ -63,7 +63,7 @@ class ServedModule:
         self.profile = profile
         self.world = World(seed)
         self.surroundings = ServedSurroundings(self.world, profile.media_lanes)
-        self.module = SimulatedModule(
+        self.module = build_module(
             self.world,
             profile,
             self.surroundings,

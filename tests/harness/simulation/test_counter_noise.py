@@ -75,6 +75,20 @@ def test_neighbouring_times_are_not_correlated():
     assert abs(statistics.correlation([a for a, _ in pairs], [b for _, b in pairs])) < 0.05
 
 
+@pytest.mark.parametrize("mean", [0.3, 4.0, 29.0, 31.0, 1e4])
+def test_counts_of_rare_events_have_their_mean_as_variance(mean):
+    source = Noise(7)
+    counts = [source.poisson(mean, "errors", index) for index in range(4000)]
+    assert statistics.fmean(counts) == pytest.approx(mean, abs=4 * math.sqrt(mean / 4000))
+    assert statistics.pvariance(counts) == pytest.approx(mean, rel=0.12)
+    assert counts == [source.poisson(mean, "errors", index) for index in range(4000)]
+
+
+def test_what_never_happens_is_never_counted():
+    assert {Noise(seed).poisson(0.0, "errors") for seed in range(20)} == {0}
+    assert {Noise(seed).poisson(1e-9, "errors") for seed in range(20)} == {0}
+
+
 @pytest.mark.parametrize("byte", [0x00, 0xFF])
 def test_the_ends_of_the_range_stay_inside_it(monkeypatch, byte):
     # 1.0 has no place in a normal distribution.
@@ -85,3 +99,4 @@ def test_the_ends_of_the_range_stay_inside_it(monkeypatch, byte):
     monkeypatch.setattr(noise_module.hashlib, "blake2b", lambda *_, **__: Digest())
     assert 0.0 < Noise(1).uniform("k") < 1.0
     assert math.isfinite(Noise(1).normal("k"))
+    assert all(0 <= Noise(1).poisson(mean, "k") < 1e5 for mean in (1e-9, 1.0, 30.0, 1e4))

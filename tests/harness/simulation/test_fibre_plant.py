@@ -8,6 +8,7 @@ import pytest
 
 from drivers.units import db_from_ratio
 from harness.simulation.optics import FibrePlant
+from harness.simulation.signals import LineSignal, Pattern
 from harness.simulation.world import World
 from harness.wiring import Fibre, InsertionLoss, Wiring, parse_port
 
@@ -138,6 +139,26 @@ def test_two_matrices_are_both_passed():
     assert loss_db(made) == pytest.approx(3.6)
 
 
+# -- what the light carries ---------------------------------------------------------------------------
+
+
+def test_a_receiver_gets_what_the_transmitter_at_the_other_end_sends():
+    made = plant()
+    made.connect_module(FakeBody(), {1: LineSignal((Pattern(0),)), 2: None}.get)
+    assert made.rx_signal(1) is None  # no route
+    made.set_routes("optical_switch", {1: 30})
+    assert made.rx_signal(1) == LineSignal((Pattern(0),))
+    assert made.rx_signal(2) is None  # no fibre
+    made.set_routes("optical_switch", {2: 30})
+    assert made.rx_signal(1) is None
+
+
+def test_light_of_a_body_that_says_nothing_of_its_bits_is_traffic():
+    made = plant()
+    made.set_routes("optical_switch", {1: 30})
+    assert made.rx_signal(1).is_traffic
+
+
 # -- true losses --------------------------------------------------------------------------------------
 
 
@@ -185,3 +206,48 @@ def test_no_piece_amplifies():
         made = FibrePlant(World(seed), Wiring([fibre("module.tx1", "power_meter.1", 0.01, 0.5)], {}))
         made.connect_module(FakeBody())
         assert made.power_w("power_meter", 1) <= 1e-3
+
+
+class FourWavelengths:
+    """Four lanes, of which the fourth is dark."""
+
+    def launch_power_w(self, lane: int) -> float:
+        return (1e-3, 2e-3, 1e-3, 0.0)[lane - 1]
+
+    def wavelength_nm(self, lane: int) -> float:
+        return (1271.0, 1291.0, 1311.0, 1331.0)[lane - 1]
+
+
+def multiplexed() -> FibrePlant:
+    wiring = Wiring(
+        [
+            fibre("module.tx1", "optical_switch.1", 0.0, 0.0),
+            fibre("optical_switch.17", "power_meter.1", 0.0, 0.0),
+            fibre("optical_switch.30", "module.rx1", 0.0, 0.0),
+            fibre("module.tx2", "power_meter.2", 0.0, 0.0),
+        ],
+        {"optical_switch": InsertionLoss(3.0, 0.0)},
+    )
+    made = FibrePlant(World(1), wiring)
+    made.connect_module(FourWavelengths(), lambda lane: LineSignal((Pattern(lane),)), fibres=((1, 2, 3, 4),))
+    return made
+
+
+def test_lanes_that_share_a_fibre_arrive_together():
+    made = multiplexed()
+    made.set_routes("optical_switch", {1: 17})
+    half = 10**-0.3
+    assert made.power_w("power_meter", 1) == pytest.approx(4e-3 * half)
+    assert made.wavelength_nm("power_meter", 1) == pytest.approx((1271.0 + 2 * 1291.0 + 1311.0) / 4)
+    assert made.power_w("power_meter", 2) == 0.0  # there is no second fibre
+
+
+def test_a_receiver_tells_the_lanes_of_its_fibre_apart():
+    made = multiplexed()
+    made.set_routes("optical_switch", {1: 30})
+    half = 10**-0.3
+    assert [made.rx_power_w(lane) for lane in range(1, 6)] == pytest.approx(
+        [1e-3 * half, 2e-3 * half, 1e-3 * half, 0.0, 0.0]
+    )
+    assert [made.rx_signal(lane) for lane in (1, 3)] == [LineSignal((Pattern(lane),)) for lane in (1, 3)]
+    assert made.rx_signal(5) is None

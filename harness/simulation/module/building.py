@@ -1,0 +1,28 @@
+"""The simulated module that a profile describes: one that lives, or one that is stored bytes."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from harness.simulation.module.profile import Profile
+from harness.simulation.module.simulated_module import SimulatedModule
+from harness.simulation.module.stored_module import StoredModule
+from harness.simulation.ports import LineSurroundings, ModuleSurroundings
+from harness.simulation.world import World
+
+AnyModule: TypeAlias = SimulatedModule | StoredModule
+
+
+def build_module(
+    world: World,
+    profile: Profile,
+    surroundings: ModuleSurroundings,
+    *,
+    line: LineSurroundings | None = None,
+    name: str = "module",
+    specimen: int = 0,
+) -> AnyModule:
+    """A module of this profile; arguments as of
+    :class:`harness.simulation.module.simulated_module.SimulatedModule`."""
+    kind = StoredModule if profile.memory.stands_still else SimulatedModule
+    return kind(world, profile, surroundings, line=line, name=name, specimen=specimen)
