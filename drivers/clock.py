@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol, runtime_checkable
 
 from drivers.errors import BenchError
 
@@ -82,6 +82,20 @@ class Clock(Protocol):
         """
 
 
+@runtime_checkable
+class CanShield(Protocol):
+    """A clock that can put off stop requests."""
+
+    def shield(self) -> AbstractContextManager[object]:
+        """Within this context a stop request is kept but not raised."""
+
+
+def shielded(clock: Clock) -> AbstractContextManager[object]:
+    """Put off stop requests within this context, for the short work that must not be left half done; a
+    clock that cannot (:class:`CanShield`) goes on raising them."""
+    return clock.shield() if isinstance(clock, CanShield) else nullcontext()
+
+
 class WallClock:
     """The clock of a lab."""
 
@@ -109,6 +123,26 @@ class WallClock:
         """Raise :class:`StopRequested` if the run was told to stop."""
         self._stop.raise_if_requested()
 
+    def shield(self) -> AbstractContextManager[None]:
+        """As :meth:`StopFlag.shield`."""
+        return self._stop.shield()
+
+
+def polls(clock: Clock, until_s: float, interval_s: float | Callable[[], float]) -> Iterator[None]:
+    """When to look for something that is awaited: at once, then after every interval, last at ``until_s``.
+
+    ``until_s``: by ``clock.now_s()``. ``interval_s``: seconds, or what gives the seconds to the next look.
+    Nothing is yielded any more once the time is up: what follows the loop is what to do then. There is
+    always a first look, and one after the last wait, so that a slow look cannot miss what came in time.
+    """
+    while True:
+        yield
+        left_s = until_s - clock.now_s()
+        # A rest below a clock's resolution would never pass on a clock that only sleeping moves.
+        if left_s <= _RESOLUTION_S:
+            return
+        clock.sleep(min(interval_s() if callable(interval_s) else interval_s, left_s))
+
 
 def wait_until(
     clock: Clock,
@@ -124,10 +158,7 @@ def wait_until(
         asked once more after the last wait, so that a slow poll cannot miss an event that came in time.
     """
     start_s = clock.now_s()
-    while not condition():
-        elapsed_s = clock.now_s() - start_s
-        # A rest below a clock's resolution would never pass on a clock that only sleeping moves.
-        if elapsed_s >= timeout_s - _RESOLUTION_S:
-            raise error()
-        clock.sleep(min(interval_s, timeout_s - elapsed_s))
-    return clock.now_s() - start_s
+    for _ in polls(clock, start_s + timeout_s, interval_s):
+        if condition():
+            return clock.now_s() - start_s
+    raise error()

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from smbus2 import i2c_msg  # elsewhere when it is used: dumps and other ways to a module need no bus
 
 # What Linux bus drivers return when the target does not acknowledge; which one depends on the adapter. EIO
-# is ambiguous: adapters give it for a missing acknowledge and for faults of the bus, so who blames a target
-# has to see first whether another one on the bus still answers. ENODEV is an adapter that was unplugged.
-_NACK_ERRNOS = frozenset({errno.ENXIO, errno.EREMOTEIO, errno.EIO})
+# is none of them: adapters give it for a missing acknowledge and for faults of the bus alike. ENODEV is an
+# adapter that was unplugged.
+_NACK_ERRNOS = frozenset({errno.ENXIO, errno.EREMOTEIO})
+
+_ARBITRATION_RETRIES = 3
+_ARBITRATION_PAUSE_S = 0.001  # longer than a short transaction of the other master at 100 kHz
 
 MAX_MESSAGES = 42
 """Messages that Linux takes in one transaction (I2C_RDWR_IOCTL_MAX_MSGS); a read behind an address is two."""
@@ -41,6 +44,11 @@ class I2cNackError(NoReplyError):
     """The target did not acknowledge. A module that is busy does this for as long as it may."""
 
 
+class I2cUnclearError(I2cNackError):
+    """The target did not acknowledge, or the bus failed: with EIO an adapter may mean either, and the
+    transaction may have been carried out in part. Nobody is to blame for it alone."""
+
+
 class I2cRefusedByAdapterError(ConnectionFailedError):
     """The adapter cannot do a transaction of this form (EOPNOTSUPP). Linux finds that out before anything
     is transferred, so nothing has happened on the bus."""
@@ -54,6 +62,7 @@ class I2cBus:
         self._smbus = smbus
         self._clock = clock
         self._lock = threading.RLock()
+        self._closed = False
         self.transactions = 0
 
     def transaction(self) -> AbstractContextManager[bool]:
@@ -63,7 +72,8 @@ class I2cBus:
     def write(self, address: int, data: bytes) -> None:
         """Write bytes to a 7-bit address.
 
-        :raises I2cNackError: when the target does not acknowledge.
+        :raises I2cNackError: when the target does not acknowledge; :class:`I2cUnclearError`, which is one,
+            when that may be a fault of the bus instead.
         :raises ConnectionFailedError: on any other fault of the bus.
         """
         from smbus2 import i2c_msg
@@ -99,20 +109,29 @@ class I2cBus:
         return tuple(bytes(answer) for answer in answers)
 
     def close(self) -> None:
-        """Close the underlying bus."""
+        """Close the underlying bus. A later transfer raises :class:`ConnectionFailedError`."""
         with self._lock:
+            self._closed = True
             self._smbus.close()
 
     def _transfer(self, address: int, *messages: i2c_msg) -> None:
         with self._lock:
-            self._clock.checkpoint()
-            self.transactions += 1
+            where = f"I2C address 0x{address:02X}"
+            if self._closed:
+                raise ConnectionFailedError(
+                    self.name, f"{where}: the bus was closed", advice="Open the bus anew."
+                )
             try:
-                self._smbus.i2c_rdwr(*messages)
+                self._transfer_once(messages)
             except OSError as fault:
-                where = f"I2C address 0x{address:02X}"
                 if fault.errno in _NACK_ERRNOS:
                     raise I2cNackError(self.name, f"{where} does not acknowledge") from fault
+                if fault.errno == errno.EIO:
+                    raise I2cUnclearError(
+                        self.name,
+                        f"{where} does not acknowledge, or the bus failed: the adapter says only EIO",
+                        advice="See whether another target on this bus answers, and check the cable.",
+                    ) from fault
                 if fault.errno == errno.EOPNOTSUPP:
                     raise I2cRefusedByAdapterError(
                         self.name,
@@ -124,3 +143,18 @@ class I2cBus:
                     f"{where}: {fault}",
                     advice="Check that the adapter is plugged in and that this user may open it.",
                 ) from fault
+
+    def _transfer_once(self, messages: Sequence[i2c_msg]) -> None:
+        """Transfer, and once more where another master won the arbitration (EAGAIN): nothing of it went
+        through then."""
+        for retries_left in range(_ARBITRATION_RETRIES, -1, -1):
+            self._clock.checkpoint()
+            self.transactions += 1
+            try:
+                self._smbus.i2c_rdwr(*messages)
+            except OSError as fault:
+                if fault.errno != errno.EAGAIN or not retries_left:
+                    raise
+            else:
+                return
+            self._clock.sleep(_ARBITRATION_PAUSE_S)

@@ -9,7 +9,11 @@ access to upper memory reads BankSelect and PageSelect as well, a read in the sa
 
 Latched flags are cleared when their read is acknowledged, and a module that refuses does so at an address
 byte, never within a read. So a read of flags that was refused has cleared nothing and is simply repeated,
-as long as nothing that may be refused follows it in the same transaction: see :func:`transactions_of`.
+as long as nothing that may be refused follows it in the same transaction: see :func:`transactions_of`. Where
+an adapter says only EIO, that is not known: such a read is not repeated, as it would find the flags cleared.
+
+Page 00h is looked for before it is selected: memories of cables may be write-protected, and hold anything
+where other modules have their page registers.
 """
 
 from __future__ import annotations
@@ -19,11 +23,12 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from drivers.clock import Clock
-from drivers.cmis.errors import ModuleNotRespondingError, PageUnavailableError
+from drivers.cmis.errors import CmisError, ModuleNotRespondingError, PageUnavailableError
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
 from drivers.cmis.latched import holds_flags
-from drivers.cmis.ports import SHORTEST_ACCESS, AccessLimits, check_page, where
-from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError
+from drivers.cmis.ports import SHORTEST_ACCESS, AccessLimits, check_page, span_text
+from drivers.errors import BenchError
+from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError, I2cUnclearError
 
 __all__ = [
     "BANK_SELECT",
@@ -36,6 +41,7 @@ __all__ = [
     "WRITE_HOLD_OFF_S",
     "AccessLimits",
     "I2cMemory",
+    "may_be_non_volatile",
     "transactions_of",
 ]
 
@@ -53,6 +59,10 @@ NV_WRITE_HOLD_OFF_S = 0.080
 """tWRITENV: longest hold-off after a write to non-volatile memory (Table 10-2)."""
 NV_PAGES = frozenset({0x03})
 """Pages whose registers are non-volatile: the user EEPROM."""
+_PASSWORD_CHANGE = range(118, 122)
+"""Bytes of lower memory that may be kept in non-volatile memory when they are written."""
+_MEMORY_MODEL = (2, 0x80)
+"""Byte and bit of MemoryModel in lower memory: flat."""
 
 _CLOCK_STEP_S = 1e-6
 """Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
@@ -100,6 +110,7 @@ class I2cMemory:
         self._after_nv_write = False
         self._expected_hold_off_s = 0.0
         self._selected: tuple[int, int] | None = None
+        self._flat = False  # has no page registers that could be believed
 
     @property
     def limits(self) -> AccessLimits:
@@ -127,6 +138,8 @@ class I2cMemory:
         :raises ValueError: when they do not lie within one half.
         :raises PageUnavailableError: when the module falls back to another page.
         :raises ModuleNotRespondingError: when it does not acknowledge within the hold-off limit.
+        :raises drivers.i2c.I2cUnclearError: when the adapter keeps saying EIO, so that module and bus cannot
+            be told apart; at once when flags were read, which may be gone then.
         :raises drivers.errors.ConnectionFailedError: when the bus itself fails.
         """
         check_span(byte, length)
@@ -140,7 +153,8 @@ class I2cMemory:
         """Read ``spans`` of (byte, length), all in lower memory or all in upper memory.
 
         They share bus transactions as far as :func:`transactions_of` lets them. Answers come in the order of
-        the spans. Raises what :meth:`read` raises.
+        the spans; a span that is named twice is read once. Raises what :meth:`read` raises; flags that were
+        read before stand in the notes of the exception, as the module has forgotten them.
 
         :raises ValueError: for spans of both halves, and for one longer than :attr:`limits` allows.
         """
@@ -155,7 +169,7 @@ class I2cMemory:
 
         def doing() -> str:
             first, last = min(byte for byte, _ in spans), max(sum(span) for span in spans)
-            return f"reading {where(bank, page, first, last - first)}"
+            return f"reading {span_text(bank, page, first, last - first)}"
 
         with self._bus.transaction():
             longest = self._limits.longest_read(area)
@@ -163,8 +177,17 @@ class I2cMemory:
                 if length > longest:
                     raise ValueError(f"{length} bytes from byte {byte} in one access; {longest} are allowed")
             answers: dict[_Span, bytes] = {}
-            for together in transactions_of(area, spans, combine=self._combine):
-                answers.update(zip(together, self._read_spans(bank, page, together, doing), strict=True))
+            try:
+                for together in transactions_of(area, tuple(dict.fromkeys(spans)), combine=self._combine):
+                    answers.update(zip(together, self._read_spans(bank, page, together, doing), strict=True))
+            except (CmisError, BenchError) as error:
+                for (byte, length), data in answers.items():
+                    if holds_flags(area, byte, length):
+                        error.add_note(
+                            f"Read before, flags among it that were cleared by that: "
+                            f"{span_text(bank, page, byte, length)}: {data.hex(' ')}"
+                        )
+                raise
             return [answers[span] for span in spans]
 
     def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
@@ -176,7 +199,7 @@ class I2cMemory:
         check_page(bank, page)
 
         def doing() -> str:
-            return f"writing {where(bank, page, byte, len(data))}"
+            return f"writing {span_text(bank, page, byte, len(data))}"
 
         with self._bus.transaction():
             if _spoils_selection(byte, data):
@@ -187,7 +210,7 @@ class I2cMemory:
                 if byte >= HALF:
                     self._read_on_page(bank, page, (), doing)
                 self._write_now(byte + start, part, doing)
-                self._after_nv_write = byte >= HALF and page in NV_PAGES
+                self._after_nv_write = may_be_non_volatile(_page_of(page, byte), byte + start, len(part))
 
     def transaction(self) -> AbstractContextManager[bool]:
         """Hold the bus for a read and the write that depends on it."""
@@ -210,13 +233,14 @@ class I2cMemory:
         """Select the page anew at the next access: the module was reset or exchanged."""
         with self._bus.transaction():
             self._selected = None
+            self._flat = False
 
     def _read_spans(
         self, bank: int, page: int, spans: Sequence[_Span], doing: Callable[[], str]
     ) -> list[bytes]:
         parts = tuple((bytes([byte]), length) for byte, length in spans)
         if spans[0][0] < HALF:
-            return self._read_now(parts, doing)
+            return self._read_now(None, parts, doing)
         return self._read_on_page(bank, page, parts, doing)
 
     def _read_on_page(
@@ -225,12 +249,16 @@ class I2cMemory:
         """Read ``parts`` of upper memory together with what says which page they are from."""
         wanted = page_key(bank, page)
         selects = 0
+        if wanted == (0, 0) and self._selected is None:
+            self._look_for_page_00h(doing)
+        if wanted == (0, 0) and self._flat:
+            return self._read_now(page, parts, doing) if parts else []
         while True:
             if self._selected != wanted:
                 self._selected = None
                 self._write_now(BANK_SELECT, bytes(wanted), lambda: f"selecting page {page:02X}h bank {bank}")
                 selects += 1
-            (found_bank, found_page), answers = self._read_with_selection(parts, doing)
+            (found_bank, found_page), answers = self._read_with_selection(page, parts, doing)
             # A module without this page falls back to page 00h and says so in no other way.
             if found_page == page and (page < FIRST_BANKED_PAGE or found_bank == bank):
                 self._selected = wanted
@@ -243,13 +271,24 @@ class I2cMemory:
                     f"after it was selected the module has page {found_page:02X}h bank {found_bank} selected",
                 )
 
+    def _look_for_page_00h(self, doing: Callable[[], str]) -> None:
+        """Whether page 00h is selected already, or is the only one: then nothing needs to be written."""
+        if self._flat:
+            return
+        _, found_page = self._read_together(None, ((bytes([BANK_SELECT]), 2),), doing)[0]
+        if found_page == 0:
+            self._selected = (0, 0)
+            return
+        byte, bit = _MEMORY_MODEL
+        self._flat = bool(self._read_together(None, ((bytes([byte]), 1),), doing)[0][0] & bit)
+
     def _read_with_selection(
-        self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]
+        self, page: int, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]
     ) -> tuple[bytes, list[bytes]]:
         selection = (bytes([BANK_SELECT]), 2)
         if self._combine or not parts:
             try:
-                first, *answers = self._read_together((selection, *parts), doing)
+                first, *answers = self._read_together(page, (selection, *parts), doing)
             except I2cRefusedByAdapterError:
                 if not parts:
                     raise
@@ -258,26 +297,35 @@ class I2cMemory:
                 return first, answers
         # What is selected after the data was selected before them: no module selects a page by itself
         # but page 00h.
-        answers = [self._read_together((part,), doing)[0] for part in parts]
-        return self._read_together((selection,), doing)[0], answers
+        answers = [self._read_together(page, (part,), doing)[0] for part in parts]
+        return self._read_together(None, (selection,), doing)[0], answers
 
-    def _read_now(self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]) -> list[bytes]:
+    def _read_now(
+        self, page: int | None, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]
+    ) -> list[bytes]:
         if self._combine or len(parts) == 1:
             try:
-                return self._read_together(parts, doing)
+                return self._read_together(page, parts, doing)
             except I2cRefusedByAdapterError:
                 if len(parts) == 1:
                     raise
                 self._combine = False
-        return [self._read_together((part,), doing)[0] for part in parts]
+        return [self._read_together(page, (part,), doing)[0] for part in parts]
 
-    def _read_together(self, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]) -> list[bytes]:
-        return list(self._persist(lambda: self._bus.write_read_several(self._address, parts), doing))
+    def _read_together(
+        self, page: int | None, parts: tuple[tuple[bytes, int], ...], doing: Callable[[], str]
+    ) -> list[bytes]:
+        clears = any(holds_flags(page, address[0], length) for address, length in parts)
+        return list(
+            self._persist(lambda: self._bus.write_read_several(self._address, parts), doing, clears=clears)
+        )
 
     def _write_now(self, byte: int, data: bytes, doing: Callable[[], str]) -> None:
         self._persist(lambda: self._bus.write(self._address, bytes([byte]) + data), doing)
 
-    def _persist(self, transfer: Callable[[], _Result], doing: Callable[[], str]) -> _Result:
+    def _persist(
+        self, transfer: Callable[[], _Result], doing: Callable[[], str], *, clears: bool = False
+    ) -> _Result:
         limit_s = max(
             self._hold_off_s, self._expected_hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0
         )
@@ -290,12 +338,30 @@ class I2cMemory:
             try:
                 result = transfer()
             except I2cNackError as nack:
+                if clears and isinstance(nack, I2cUnclearError):
+                    self.forget_page()
+                    raise I2cUnclearError(
+                        self._bus.name,
+                        f"{doing()}, module at I2C address 0x{self._address:02X}: the adapter says EIO, "
+                        "which may be the module or the bus. Latched flags were to be read: they may have "
+                        "been cleared without having arrived, so this is not repeated",
+                        advice="Do not take flags that read 0 now for flags that were not set.",
+                    ) from nack
                 now_s = self._clock.now_s()
                 start_s = now_s if start_s is None else start_s
                 elapsed_s = now_s - start_s
                 if elapsed_s >= limit_s - _CLOCK_STEP_S:
                     self.forget_page()
                     self._expected_hold_off_s = 0.0
+                    if isinstance(nack, I2cUnclearError):
+                        raise I2cUnclearError(
+                            self._bus.name,
+                            f"{doing()}, module at I2C address 0x{self._address:02X}: EIO for "
+                            f"{elapsed_s * 1e3:.1f} ms, by which an adapter may mean a module that does not "
+                            "acknowledge or a fault of the bus: whose fault it is cannot be told",
+                            advice="See whether another target on this bus answers, and check the cable; "
+                            "then the module's supply, ModSelL, ResetL and that it is seated.",
+                        ) from nack
                     raise ModuleNotRespondingError(
                         f"module at I2C address 0x{self._address:02X} on {self._bus.name}: no acknowledge "
                         f"while {doing()}, for {elapsed_s * 1e3:.1f} ms (it may hold off for "
@@ -330,6 +396,13 @@ def transactions_of(
         joined.append((*plain[:room], *last))
         plain = plain[room:]
     return joined
+
+
+def may_be_non_volatile(page: int | None, byte: int, length: int) -> bool:
+    """Whether a write of this span of a page (None: lower memory) may be one to non-volatile memory."""
+    if page is None:
+        return bool(range(max(byte, _PASSWORD_CHANGE.start), min(byte + length, _PASSWORD_CHANGE.stop)))
+    return page in NV_PAGES
 
 
 def _page_of(page: int, byte: int) -> int | None:

@@ -32,8 +32,10 @@ from drivers.cmis.states import (
     RESET_PULSE_S,
     Look,
     advertised_s,
+    limit_text,
     poll_interval_s,
     require_module,
+    to_low_power_limits,
     to_low_power_s,
     wait_for_data_paths,
     wait_for_module_state,
@@ -102,7 +104,10 @@ def bring_up(
                 "read_registers", "a register needed for the next step", "a valid value", str(error)
             )
             break
-    return sequence.result()
+    result = sequence.result()
+    if result.ok:
+        module.configuration_settled()
+    return result
 
 
 def power_down(
@@ -178,6 +183,7 @@ def _wait_for_management(sequence: BringUpSequence, vcc_applied_at_s: float | No
         allowed_s=MGMT_INIT_S,
         since_s=since_s,
         explanation="The module must be reachable within tMgmtInit of power-on or reset.",
+        silence_expected=True,
     )
     if not sequence.record("management_interface", answered):
         return False
@@ -186,7 +192,7 @@ def _wait_for_management(sequence: BringUpSequence, vcc_applied_at_s: float | No
         paged,
         register=where("MemoryModel"),
         expected="paged memory",
-        explanation="A flat-memory module has no data paths that could be brought up.",
+        explanation="Without pages 01h, 10h and 11h there are no data paths that could be brought up.",
     )
     if not memory.reached:
         return sequence.record("paged_memory", memory)
@@ -205,15 +211,12 @@ def _back_to_low_power(sequence: BringUpSequence, held_s: float) -> bool:
     ``held_s``: when LPMode was asserted.
     """
     module = sequence.module
-    allowed_s = to_low_power_s(module)
+    names = to_low_power_limits(module)
+    allowed_s = advertised_s(module, *names)
     if not information.get_int(module.registers, "LowPwrAllowRequestHW"):
         held_s = sequence.clock.now_s()
         module.set_low_power(True)  # an earlier host took LPMode's effect away
-    text = (
-        "The module was up before it was to wait in low power. The limit is the sum of "
-        f"{where('MaxDurationDPTxTurnOff')}, {where('MaxDurationDPDeinit')} and "
-        f"{where('MaxDurationModulePwrDn')}."
-    )
+    text = f"The module was up before it was to wait in low power. {limit_text(names)}"
     wait = wait_for_module_state(
         module, ModuleState.ModuleLowPwr, allowed_s, since_s=held_s, explanation=text
     )

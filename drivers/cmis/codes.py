@@ -26,6 +26,10 @@ class _Code(enum.IntEnum):
         return member
 
 
+BANKS_BY_CODE: Mapping[int, int] = {0: 1, 1: 2, 2: 4}
+"""01h:142.1-0: number of banks of 8 lanes; code 3 refers to another register and counts as one bank here."""
+
+
 class ModuleState(_Code):
     """lower:3.3-1 (OIF-CMIS-05.4 §6.3.2)."""
 

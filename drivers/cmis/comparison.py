@@ -19,6 +19,8 @@ from drivers.cmis.errors import CmisError
 from drivers.cmis.fields import Access, Field, Kind, Scalar, decode_bytes
 from drivers.cmis.image import HALF, MemoryImage
 from drivers.cmis.memory_map import FIELDS
+from drivers.cmis.password_bytes import PASSWORD_FIELDS, password_bytes
+from drivers.cmis.quantities import is_bias_current, is_optical_power
 from drivers.units import dbm_from_w
 
 _Half = tuple[int, int | None]  # bank and page; page None for lower memory
@@ -95,6 +97,8 @@ _CATEGORIES: Mapping[int | None, tuple[tuple[int, Category], ...]] = {
 }
 
 
+_DIFFERS = "differs (not shown)"
+
 _SELECTED_DATA = 192  # 14h: from here on bytes mean what the selector in 14h:128 says
 
 
@@ -104,7 +108,8 @@ class Difference:
 
     ``name``: of the field, empty for bytes that no field names, and for a page in one image only. ``where``:
     its address. ``lane``: 1 and up, None where there are no lanes. ``a``, ``b``: the values in ``unit``, None
-    where that image does not have it; ``a_text``, ``b_text``: the same for people.
+    where that image does not have it, and for passwords, of which no more is told than that they differ;
+    ``a_text``, ``b_text``: the same for people.
     """
 
     name: str
@@ -177,15 +182,17 @@ def render_comparison(
 
 
 def _compare_half(a: MemoryImage, b: MemoryImage, half: _Half) -> Iterator[Difference]:
-    bytes_a, bytes_b = _known(a, half), _known(b, half)
+    hidden = password_bytes(a, *half) | password_bytes(b, *half)
+    known_a, known_b = _known(a, half), _known(b, half)
+    items = list(_passwords(half, hidden, known_a, known_b))
+    bytes_a, bytes_b = (
+        {byte: value for byte, value in known.items() if byte not in hidden} for known in (known_a, known_b)
+    )
     for start, stop in _runs(bytes_a.keys() ^ bytes_b.keys()):
         where = f"{page_name(*half)}:{start}" + (f"-{stop}" if stop > start else "")
         yield _missing(half, where, start in bytes_a, start in bytes_b)
     both = bytes_a.keys() & bytes_b.keys()
     changed = {byte: bytes_a[byte] ^ bytes_b[byte] for byte in sorted(both) if bytes_a[byte] != bytes_b[byte]}
-    if not changed:
-        return
-    items: list[tuple[int, Difference]] = []
     for field in _fields_of(half[1]):
         span = range(field.byte, field.byte + field.size)
         if not any(byte in changed for byte in span) or any(byte not in both for byte in span):
@@ -200,6 +207,25 @@ def _compare_half(a: MemoryImage, b: MemoryImage, half: _Half) -> Iterator[Diffe
                 changed[field.byte + offset] &= ~mask
     items += ((byte, item) for byte, item in _raw(half, changed, bytes_a, bytes_b))
     yield from (item for _, item in sorted(items, key=lambda pair: pair[0]))
+
+
+def _passwords(
+    half: _Half, hidden: Iterable[int], known_a: Mapping[int, int], known_b: Mapping[int, int]
+) -> Iterator[tuple[int, Difference]]:
+    """That bytes differ which may hold a password, and nothing more of them."""
+    spans = [("", start, stop) for start, stop in _runs(hidden)]
+    if half[1] is None:
+        fields = [FIELDS[name] for name in PASSWORD_FIELDS]
+        spans = [(field.name, field.byte, field.byte + field.size - 1) for field in fields]
+    for name, start, stop in spans:
+        span = range(start, stop + 1)
+        if any(byte in known_a and byte in known_b and known_a[byte] != known_b[byte] for byte in span):
+            where = f"{page_name(0, half[1])}:{start}-{stop}"
+            category = Category.UNKNOWN if not name else _category(half[1], start, Access.WO)
+            yield (
+                start,
+                Difference(name, where, half[0], None, None, None, "", category, _DIFFERS, _DIFFERS),
+            )
 
 
 def _compare_field(
@@ -318,13 +344,9 @@ def _mask(field: Field) -> bytes:
     return bytes([((1 << field.bits) - 1) << field.lsb]) * field.size
 
 
-def _is_bias(field: Field) -> bool:
-    return field.unit == "mA" and field.name.startswith("TxBias")
-
-
 def _factor(field: Field, image: MemoryImage) -> float | None:
     """What a field's value is multiplied by; None when the image gives the reserved code."""
-    if not _is_bias(field):
+    if not is_bias_current(field):
         return 1.0
     try:
         return float(information.bias_multiplier(image))
@@ -347,7 +369,7 @@ def _text(field: Field, value: Scalar, image: MemoryImage) -> str:
         return f"{value:X}h {_meaning(field.codes, value, image)}"
     if field.kind is Kind.F16:
         return f"{value:.3g} {field.unit}".rstrip()
-    if field.unit == "W" and isinstance(value, float) and value > 0.0:
+    if is_optical_power(field) and isinstance(value, float) and value > 0.0:
         return f"{dbm_from_w(value):.3f} dBm"
     if isinstance(value, float):
         unit = field.unit if _factor(field, image) is not None else "(multiplier unknown)"

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from drivers.cmis import information, vdm
 from drivers.cmis.application import placements
 from drivers.cmis.codes import DataPathState
-from drivers.cmis.errors import CmisError, NotAdvertisedError, PageUnavailableError
+from drivers.cmis.errors import BytesNotReadError, CmisError, NotAdvertisedError, PageUnavailableError
 from drivers.cmis.fields import LANES, ReadableImage
 from drivers.cmis.flag_table import AREAS, FLAGS, Area, FlagDefinition, Severity, Side
 from drivers.cmis.image import HALF, MemoryImage
 from drivers.cmis.information import Application
 from drivers.cmis.latched import clear_on_read_bytes
-from drivers.cmis.latched_flags import Flags, flags_of, read_latched
+from drivers.cmis.latched_flags import Flags, attach, flags_of, read_into, read_latched
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule, lane_bits
 from drivers.cmis.wording import lanes_text, where
+from drivers.errors import BenchError
 from drivers.interfaces import ModulePins
 
 __all__ = [
@@ -221,9 +222,12 @@ def read_flags(
     :meth:`drivers.cmis.module.CmisModule.applications` gave them, to tell whose media lanes are in use; they
     are read when they are needed, if not given.
 
-    An area that cannot be read is skipped, with the reason: what was found in others is cleared by then.
+    An area that cannot be read is skipped, with the reason: what was found in others, and in it until then,
+    is cleared by now, and is in the report. An exception of the bench has the report so far in its attribute
+    ``flag_report``.
 
     :raises CmisError: when lower memory cannot be read.
+    :raises BenchError: when the bench is at fault.
     """
     byte, length = _STATUS
     image = MemoryImage()
@@ -238,10 +242,16 @@ def read_flags(
         try:
             why_not = _why_not(source, image, area, bank, everything=everything)
             if not why_not:
-                raised += _read_area(source, area, bank)
+                found, failure = _read_area(source, area, bank)
+                raised += found
+                if failure is not None:
+                    raise failure
                 read.append(area)
         except CmisError as error:  # flags are cleared by now: what was found must not be lost
             why_not = f"could not be read: {error}"
+        except BenchError as error:
+            attach(error, "flag_report", FlagReport(bank, tuple(raised), tuple(read), skipped, tuple(notes)))
+            raise
         if why_not:
             skipped[area] = why_not
     if any(flag.area == "lanes" for flag in raised):
@@ -250,6 +260,9 @@ def read_flags(
         except CmisError as error:
             notes.append(f"whether lane flags mean something cannot be told: {error}")
             states = _LaneStates({}, {}, None)
+        except BenchError as error:
+            attach(error, "flag_report", FlagReport(bank, tuple(raised), tuple(read), skipped, tuple(notes)))
+            raise
         raised = [_judged(flag, states) for flag in raised]
     return FlagReport(bank, tuple(raised), tuple(read), skipped, tuple(notes))
 
@@ -270,16 +283,19 @@ def _why_not(source: ReadableImage, status: MemoryImage, area: Area, bank: int, 
     return ""
 
 
-def _read_area(source: ReadableImage, area: Area, bank: int) -> list[RaisedFlag]:
+def _read_area(
+    source: ReadableImage, area: Area, bank: int
+) -> tuple[list[RaisedFlag], CmisError | BenchError | None]:
+    """Flags that are set there, and what kept the rest of them from being read."""
     if area == "VDM":
-        return _raised_in_vdm(source, bank)
+        return _raised_in_vdm(source, bank), None
     page = _PAGE_OF[area]
     flag_bytes = clear_on_read_bytes(page)
     first, last = min(flag_bytes), max(flag_bytes)
     image = MemoryImage()
     image.add_page(bank, page)
-    image.put(bank, page, first, source.get(bank, page, first, last - first + 1))
-    return _raised(image, area, bank)
+    failure = read_into(image, source, bank, page, first, last)
+    return _raised(image, area, bank), failure
 
 
 def _raised(image: MemoryImage, area: Area, bank: int) -> list[RaisedFlag]:
@@ -288,11 +304,14 @@ def _raised(image: MemoryImage, area: Area, bank: int) -> list[RaisedFlag]:
         if definition.area != area:
             continue
         lanes: tuple[int, ...] = ()
-        if definition.of_lanes:
-            lanes = information.lanes_set(image, definition.name, bank)
-            is_set = bool(lanes)
-        else:
-            is_set = bool(information.get_int(image, definition.name, bank))
+        try:
+            if definition.of_lanes:
+                lanes = information.lanes_set(image, definition.name, bank)
+                is_set = bool(lanes)
+            else:
+                is_set = bool(information.get_int(image, definition.name, bank))
+        except BytesNotReadError:  # the reading of its area was ended by a failure
+            continue
         if is_set:
             found.append(
                 RaisedFlag(

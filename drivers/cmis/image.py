@@ -26,6 +26,11 @@ def page_key(bank: int, page: int) -> tuple[int, int]:
     return (bank if page >= FIRST_BANKED_PAGE else 0, page)
 
 
+def half_key(bank: int, page: int, byte: int) -> tuple[int, int] | None:
+    """The half in which a byte (0..255) lies: None for lower memory, else as :func:`page_key`."""
+    return None if byte < HALF else page_key(bank, page)
+
+
 def check_span(byte: int, length: int) -> None:
     """Check that ``length`` bytes from ``byte`` lie within one half of the 256 visible bytes.
 
@@ -104,7 +109,7 @@ class MemoryImage:
         """
         check_span(byte, length)
         self._half(bank, page, byte)
-        self._unread.setdefault(_half_key(bank, page, byte), set()).update(range(byte, byte + length))
+        self._unread.setdefault(half_key(bank, page, byte), set()).update(range(byte, byte + length))
 
     def unread(self) -> tuple[Span, ...]:
         """Bytes that are not known within the halves that the image holds, lower memory first."""
@@ -118,7 +123,7 @@ class MemoryImage:
         """
         start = 0 if page is None else HALF
         half = self._half(bank, page or 0, start)
-        key = _half_key(bank, page or 0, start)
+        key = half_key(bank, page or 0, start)
         known = set(range(start, start + HALF)) - self._unread.get(key, set())
         return tuple(
             (span.first, bytes(half[span.first - start : span.last - start + 1]))
@@ -160,7 +165,7 @@ class MemoryImage:
         start = byte % HALF
         self._half(bank, page, byte)[start : start + len(data)] = data
         if self._unread:
-            self._unread.get(_half_key(bank, page, byte), set()).difference_update(
+            self._unread.get(half_key(bank, page, byte), set()).difference_update(
                 range(byte, byte + len(data))
             )
 
@@ -174,7 +179,7 @@ class MemoryImage:
         return twin
 
     def _check_known(self, bank: int, page: int, byte: int, length: int) -> None:
-        key = _half_key(bank, page, byte)
+        key = half_key(bank, page, byte)
         missing = self._unread.get(key, set()).intersection(range(byte, byte + length))
         if missing:
             spans = ", ".join(str(span) for span in _spans(key, missing))
@@ -189,10 +194,6 @@ class MemoryImage:
             return self._pages[page_key(bank, page)]
         except KeyError:
             raise PageUnavailableError(bank, page, "the image does not hold it") from None
-
-
-def _half_key(bank: int, page: int, byte: int) -> tuple[int, int] | None:
-    return None if byte < HALF else page_key(bank, page)
 
 
 def _spans(key: tuple[int, int] | None, numbers: set[int]) -> Iterator[Span]:

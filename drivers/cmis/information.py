@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from drivers.cmis import codes
 from drivers.cmis.errors import InvalidMemoryError, PageUnavailableError
-from drivers.cmis.fields import LANES, ReadableImage, Value, decode
+from drivers.cmis.fields import LANES, Field, ReadableImage, Value, decode
 from drivers.cmis.memory_map import FIELDS
 from drivers.units import dbm_from_w
 
@@ -139,9 +139,31 @@ class Reach:
     om2_m: float | None
 
 
+def field_named(name: str) -> Field:
+    """The field of this name.
+
+    :raises ValueError: when there is none; names some that are spelt alike.
+    """
+    try:
+        return FIELDS[name]
+    except KeyError:
+        raise ValueError(f"there is no field called {name!r}{_alike(name)}") from None
+
+
+def _alike(name: str) -> str:
+    import difflib  # for whoever mistypes only
+
+    by_lower_case = {known.lower(): known for known in FIELDS}
+    found = [by_lower_case[text] for text in difflib.get_close_matches(name.lower(), by_lower_case)]
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
 def get(source: ReadableImage, name: str, bank: int = 0) -> Value:
-    """Value of a field by its name."""
-    return decode(FIELDS[name], source, bank)
+    """Value of a field by its name.
+
+    :raises ValueError: when there is no field of this name.
+    """
+    return decode(field_named(name), source, bank)
 
 
 def get_int(source: ReadableImage, name: str, bank: int = 0) -> int:

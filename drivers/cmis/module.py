@@ -9,12 +9,18 @@ from drivers.clock import Clock
 from drivers.cmis import information
 from drivers.cmis.codes import ConfigStatus, DataPathState, ModuleState, duration_upper_s
 from drivers.cmis.errors import WriteNotTakenError
-from drivers.cmis.fields import LANES, Scalar, Value, decode_bytes, encode, encode_bytes
+from drivers.cmis.fields import LANES, Access, Field, Scalar, Value, decode_bytes, encode, encode_bytes
 from drivers.cmis.image import CHECKSUM_PAGES, HALF, Checksum, page_checksum
 from drivers.cmis.information import Application, LaneMonitor, ModuleIdentity, Reach, Thresholds
 from drivers.cmis.latched_flags import Flags, flags_of, read_latched
-from drivers.cmis.memory_map import FIELDS
-from drivers.cmis.ports import HoldsTheBus, RemembersPage, bus_held
+from drivers.cmis.ports import (
+    AccessLimits,
+    HasLimits,
+    HoldsTheBus,
+    RemembersPage,
+    TracksConfiguration,
+    bus_held,
+)
 from drivers.interfaces import MemoryPort
 
 __all__ = [
@@ -41,8 +47,21 @@ class PortImage:
     """A memory port as the source and destination of :func:`drivers.cmis.fields.decode` and ``encode``."""
 
     def __init__(self, memory: MemoryPort) -> None:
+        self.memory = memory
         self.get = memory.read
         self.put = memory.write
+
+    @property
+    def limits(self) -> AccessLimits:
+        """Of the port; 8 bytes where it has none."""
+        return self.memory.limits if isinstance(self.memory, HasLimits) else AccessLimits()
+
+    @limits.setter
+    def limits(self, limits: AccessLimits) -> None:
+        if not isinstance(self.memory, HasLimits):
+            what = f"this memory, {type(self.memory).__name__}, has no limits to set"
+            raise ValueError(what)  # noqa: TRY004
+        self.memory.limits = limits
 
 
 class CmisModule:
@@ -53,22 +72,32 @@ class CmisModule:
     """
 
     def __init__(self, memory: MemoryPort, clock: Clock) -> None:
-        self.memory = memory
+        self._memory = memory
         self.clock = clock
         self.registers = PortImage(memory)
 
+    @property
+    def memory(self) -> MemoryPort:
+        """The way to the module. To go another way, make another :class:`CmisModule`."""
+        return self._memory
+
     def get(self, name: str, bank: int = 0) -> Value:
         """Read a field by name. Reading one clear-on-read flag clears all that share its byte: use
-        :meth:`flags` for those."""
+        :meth:`flags` for those.
+
+        :raises ValueError: when there is no field of this name.
+        """
         return information.get(self.registers, name, bank)
 
     def set(self, name: str, value: Value | Sequence[Scalar], bank: int = 0) -> None:
         """Write a field by name, keeping other bits of its byte.
 
-        :raises ValueError: when the register cannot hold the value.
+        :raises ValueError: when the register cannot hold the value or is read-only, and when there is no
+            field of this name.
         """
+        field = _writable(name)
         with self._undisturbed():
-            encode(FIELDS[name], value, self.registers, bank)
+            encode(field, value, self.registers, bank)
 
     def set_and_verify(self, name: str, value: Value | Sequence[Scalar], bank: int = 0) -> None:
         """Write a field and read it back.
@@ -77,7 +106,7 @@ class CmisModule:
         """
         self.set(name, value, bank)
         found = self.get(name, bank)
-        field = FIELDS[name]
+        field = information.field_named(name)
         # What the register makes of the value: a mask as lanes, a number as its nearest step.
         if found != decode_bytes(field, encode_bytes(field, value, bytes(field.size))):
             self.forget_page()  # whatever stood in the way may have changed the page too
@@ -130,7 +159,10 @@ class CmisModule:
         return information.read_reach(self.registers)
 
     def flags(self, bank: int = 0) -> Flags:
-        """Latched flags. Reading clears them, so each byte is read once and only when this is called."""
+        """Latched flags. Reading clears them, so each byte is read once and only when this is called.
+
+        An exception on the way has what was read until then in its attribute ``flags_read``.
+        """
         return read_latched(self.registers, bank)
 
     def checksums(self) -> tuple[Checksum, ...]:
@@ -146,7 +178,7 @@ class CmisModule:
 
         :raises InvalidMemoryError: when its code is reserved.
         """
-        field = FIELDS[name]
+        field = information.field_named(name)
         return duration_upper_s(information.get_int(self.registers, name), what=f"{name} ({field.where})")
 
     def set_output_disable_tx(self, lanes: Collection[int], bank: int = 0) -> None:
@@ -168,8 +200,21 @@ class CmisModule:
         if isinstance(self.memory, RemembersPage):
             self.memory.forget_page()
 
+    def configuration_settled(self) -> None:
+        """To be called when the data paths are steady after somebody else configured them:
+        :func:`drivers.cmis.configuration.configure` and :func:`drivers.cmis.bringup.bring_up` do it."""
+        if isinstance(self.memory, TracksConfiguration):
+            self.memory.configuration_settled()
+
     def _undisturbed(self) -> AbstractContextManager[object]:
         return bus_held(self.memory)
+
+
+def _writable(name: str) -> Field:
+    field = information.field_named(name)
+    if field.access in (Access.RO, Access.RO_COR):
+        raise ValueError(f"{name} ({field.where}) is not for writing: {field.access.value}")
+    return field
 
 
 def lane_bits(lanes: Collection[int]) -> tuple[bool, ...]:

@@ -32,6 +32,8 @@ SETTLE_S = 0.5
 _PLANES = {Side.MEDIA: ("TP3", "TP2"), Side.HOST: ("TP1a", "TP4")}  # counted, sent
 _LOOPBACKS = {Side.MEDIA: Loopback.MEDIA_OUTPUT, Side.HOST: Loopback.HOST_OUTPUT}
 """What feeds a side's checker with that side's own output."""
+_BYPASSES = {Side.MEDIA: Loopback.MEDIA_INPUT, Side.HOST: Loopback.HOST_INPUT}
+"""What sends out on a side what comes in there, in place of the side's generator."""
 
 
 class ModulePrbs:
@@ -40,11 +42,12 @@ class ModulePrbs:
     ``self_measured``: False for a module that is not under test, such as the reference transmitter's.
     ``detector``: how records call it; without, it says whose checker it is. ``loopback``: count on the side's
     own output, led back inside the module; the plane then says so, for such a count is no property of a
-    receiver. Without it a count is refused while that loopback is on. ``gated``: let the module time gates
+    receiver. Without it a count is refused while that loopback is on. While the same side's input loopback is
+    on, which sends out what comes in, patterns and counts are refused. ``gated``: let the module time gates
     where it can (:meth:`Diagnostics.measure_gated`).
 
-    Used as a context manager, or by :meth:`restore`, it leaves generators, checkers and loopback as they were
-    found. Faults of the module are :class:`CmisError`, those of the way to it
+    Used as a context manager, or by :meth:`restore`, it leaves generators, checkers, gates (13h:177.4-1) and
+    loopback as they were found. Faults of the module are :class:`CmisError`, those of the way to it
     :class:`drivers.errors.BenchError`.
     """
 
@@ -86,7 +89,8 @@ class ModulePrbs:
 
     @property
     def generator_plane(self) -> str:
-        """Where its pattern leaves the module: ``TP2`` or ``TP4``."""
+        """Where its pattern leaves the module: ``TP2`` or ``TP4``. With the same side's input loopback on it
+        would not, so :meth:`start_pattern` and :meth:`measure_errors` refuse that."""
         return _PLANES[self.side][1]
 
     @property
@@ -151,6 +155,8 @@ class ModulePrbs:
 
         :raises ValueError: for an unknown pattern, a lane the module does not have, or nothing to be started.
         :raises NotAdvertisedError: when the side cannot do that; nothing was written then.
+        :raises DiagnosticsStateError: when the side's input loopback is on for a lane that is to send, or
+            checkers of other lanes run with a gate that would end; nothing was written then.
         """
         units = [unit for unit, wanted in ((Unit.GENERATOR, generate), (Unit.CHECKER, check)) if wanted]
         if not units:
@@ -158,6 +164,10 @@ class ModulePrbs:
         for unit in units:
             self.diagnostics.require_pattern(self.side, unit, pattern)
         chosen = self._chosen(self.lanes if lanes is None else lanes)
+        if generate:
+            self._require_no_bypass(chosen)
+        if check:
+            self.diagnostics.require_free_timer(self.side, chosen)
         self._remember()
         if self._loopback:
             self.diagnostics.set_loopback(_LOOPBACKS[self.side], chosen)
@@ -177,8 +187,8 @@ class ModulePrbs:
         """Count new errors and bits of these lanes; results in their order.
 
         :raises NotAdvertisedError: without counters (13h:130.1): a bit error ratio alone is no count.
-        :raises DiagnosticsStateError: when a checker does not run, or the side's output is looped back
-            without that being what this object is for.
+        :raises DiagnosticsStateError: when a checker does not run, the side's output is looped back without
+            that being what this object is for, or its input is looped back.
         """
         chosen = self._chosen(lanes)
         self._require_plane(chosen)
@@ -192,7 +202,7 @@ class ModulePrbs:
         return tuple(found[lane] for lane in chosen)
 
     def restore(self) -> None:
-        """Bring generators, checkers and loopback back to how they were before the first pattern.
+        """Bring generators, checkers, gates and loopback back to how they were before the first pattern.
 
         :raises WriteNotTakenError: when they read back otherwise.
         """
@@ -267,7 +277,18 @@ class ModulePrbs:
         if removed := set(found).difference(now):
             self.diagnostics.set_loopback(kind, removed)
 
+    def _require_no_bypass(self, lanes: tuple[int, ...]) -> None:
+        kind = _BYPASSES[self.side]
+        looped = set(self.diagnostics.loopback_lanes(kind)).intersection(lanes)
+        if looped:
+            raise DiagnosticsStateError(
+                f"the {kind} of lanes {lanes_text(looped)} is on ({where(f'{kind.value}Enable')}): what "
+                f"leaves at {self.generator_plane} is what comes in at {_PLANES[self.side][0]}, and not the "
+                f"pattern of the {self.side} side generator. Turn it off."
+            )
+
     def _require_plane(self, lanes: tuple[int, ...]) -> None:
+        self._require_no_bypass(lanes)
         kind = _LOOPBACKS[self.side]
         looped = set(self.diagnostics.loopback_lanes(kind)).intersection(lanes)
         register, plane = where(f"{kind.value}Enable"), _PLANES[self.side][0]

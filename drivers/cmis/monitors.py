@@ -8,7 +8,7 @@ What VDM observes is read by :mod:`drivers.cmis.vdm`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,6 +17,8 @@ from drivers.cmis.errors import PageUnavailableError
 from drivers.cmis.fields import Field, Kind, ReadableImage, decode_bytes
 from drivers.cmis.information import Thresholds
 from drivers.cmis.memory_map import FIELDS
+from drivers.cmis.module import PortImage
+from drivers.cmis.polling import Snapshot, plan_reads
 from drivers.cmis.wording import where
 
 __all__ = [
@@ -192,18 +194,51 @@ _LANE_MONITORS: tuple[tuple[str, str, str, str, str, str], ...] = (
 )
 
 
+_LANE_VALUES = {entry[0].title().replace("_", ""): entry[5] for entry in _LANE_MONITORS}
+"""Register of each monitor's values: its advertisement."""
+_LANE_ADVERTISEMENTS = (
+    *_LANE_VALUES.values(),
+    "TxBiasCurrentScalingFactor",
+    "RxPowerMeasurementType",
+    "MediaLaneUnsupported",
+)
+_LIMITS = tuple(
+    f"{monitor}{side}Threshold"
+    for monitor in ("TempMon", "VccMon", "TxPower", "TxBias", "RxPower")
+    for side in _SIDES
+)
+
+
+def _read_together(
+    source: ReadableImage, names: Iterable[str], bank: int = 0, *, into: ReadableImage | None = None
+) -> ReadableImage:
+    """What holds these registers: of a port, what a plan has read, put ``into``; else the source."""
+    if not isinstance(source, PortImage):
+        return source
+    snapshot = into if isinstance(into, Snapshot) else None
+    return plan_reads(names, bank=bank, limits=source.limits).execute(source.memory, into=snapshot)
+
+
 def read_lane_readings(source: ReadableImage, bank: int = 0) -> tuple[MonitorReading, ...]:
     """Launched power, bias and received power of each implemented media lane (00h:210), with their limits.
 
-    Received power is OMA or average, as 01h:151.4 says; ``name`` tells which.
+    Received power is OMA or average, as 01h:151.4 says; ``name`` tells which. From a port, each page is read
+    once (:func:`drivers.cmis.polling.plan_reads`).
 
     :raises CmisError: when the module cannot be read.
     """
     if information.get_int(source, "MemoryModel"):
         return ()
-    monitors = information.read_lane_monitors(source, bank)
+    port, source = source, _read_together(source, _LANE_ADVERTISEMENTS)
+    values = [
+        monitor
+        for monitor, advertisement in _LANE_VALUES.items()
+        if information.get_int(source, advertisement)
+    ]
+    values_source = _read_together(port, values, bank, into=source)
+    monitors = information.read_lane_monitors(values_source, bank)
     try:
-        limits, missing = information.read_thresholds(source), ""
+        limits, missing = information.read_thresholds(_read_together(port, _LIMITS, into=source)), ""
     except PageUnavailableError as error:
         limits, missing = {}, f"no thresholds: {error}"
     measured = codes.meaning("rx_power_type", information.get_int(source, "RxPowerMeasurementType"))

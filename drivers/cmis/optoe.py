@@ -7,7 +7,9 @@ and its SMBus fall-back say), and that it goes back to page 00h after each acces
 * the page registers cannot tell whether a module has a page: they read 00h afterwards in any case. A module
   without it answers with page 00h, and that is what :class:`OptoeMemory` looks for, see there;
 * page 00h is read without being selected. When the driver could not go back to it, because the module was
-  busy, what is read for page 00h is another page; that is noticed and put right here.
+  busy, what is read for page 00h is another page; that is noticed and put right here;
+* it hides why an access failed: ETIMEDOUT is taken for a module that does not answer, as it mostly is, and
+  EIO for a fault that may be the bus's. It repeats failed accesses by itself, whatever they clear.
 
 Never run on hardware.
 """
@@ -23,11 +25,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from drivers.clock import Clock
-from drivers.cmis.access import NV_PAGES, NV_WRITE_HOLD_OFF_S, PAGE_SELECT, SOFTWARE_RESET, WRITE_HOLD_OFF_S
+from drivers.cmis.access import (
+    NV_WRITE_HOLD_OFF_S,
+    PAGE_SELECT,
+    SOFTWARE_RESET,
+    WRITE_HOLD_OFF_S,
+    may_be_non_volatile,
+)
 from drivers.cmis.errors import InvalidMemoryError, ModuleNotRespondingError, PageUnavailableError
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
-from drivers.cmis.latched import clear_on_read_bytes
-from drivers.cmis.ports import AccessLimits, check_page, where
+from drivers.cmis.latched import clear_on_read_bytes, holds_flags
+from drivers.cmis.ports import AccessLimits, check_page, span_text
 from drivers.errors import ConnectionFailedError
 
 __all__ = ["OptoeMemory", "linear_offset"]
@@ -35,6 +43,8 @@ __all__ = ["OptoeMemory", "linear_offset"]
 PAGES_IN_A_BANK = 0x100 - FIRST_BANKED_PAGE
 
 _NOT_RESPONDING = frozenset({errno.ENXIO, errno.EREMOTEIO, errno.EIO, errno.ETIMEDOUT})
+_UNCLEAR = frozenset({errno.EIO, errno.ETIMEDOUT})
+"""After these the access may have been carried out in part."""
 _ADVICE = {
     errno.ENOENT: "Is the module's optoe device instantiated, and is the path right?",
     errno.EACCES: "Run as root, or give this user the right to the file.",
@@ -168,7 +178,8 @@ class OptoeMemory:
             longest = self._limits.longest_write(None if byte < HALF else page)
             for start in range(0, len(data), longest):
                 self._write_piece(bank, page, byte + start, data[start : start + longest])
-                self._after_nv_write = byte >= HALF and page in NV_PAGES
+                area, end = None if byte < HALF else page, min(start + longest, len(data))
+                self._after_nv_write = may_be_non_volatile(area, byte + start, end - start)
             reset_byte, reset_bit = SOFTWARE_RESET
             if byte <= reset_byte < byte + len(data) and data[reset_byte - byte] & reset_bit:
                 self._found.clear()
@@ -179,8 +190,8 @@ class OptoeMemory:
             if not self._go_back_to_page_00h():
                 return data
         raise InvalidMemoryError(
-            f"reading {where(0, 0, byte, length)} through {self.path}: the module keeps having another page "
-            "selected. Is something else using it?"
+            f"reading {span_text(0, 0, byte, length)} through {self.path}: the module keeps having another "
+            "page selected. Is something else using it?"
         )
 
     def _go_back_to_page_00h(self) -> bool:
@@ -219,7 +230,8 @@ class OptoeMemory:
             lambda file: os.pread(file, length, offset),
             bank,
             page,
-            f"reading {where(bank, page, byte, length)}",
+            f"reading {span_text(bank, page, byte, length)}",
+            clears=holds_flags(None if byte < HALF else page, byte, length),
         )
         if len(data) != length:
             self._refuse(bank, page, byte, f"its file ends there ({len(data)} of {length} bytes came)")
@@ -231,7 +243,7 @@ class OptoeMemory:
             lambda file: os.pwrite(file, data, offset),
             bank,
             None if byte < HALF else page,
-            f"writing {where(bank, page, byte, len(data))}",
+            f"writing {span_text(bank, page, byte, len(data))}",
         )
         if written != len(data):
             self._refuse(bank, page, byte, f"its file ends there ({written} of {len(data)} bytes went)")
@@ -241,7 +253,13 @@ class OptoeMemory:
         raise PageUnavailableError(bank, None if byte < HALF else page, f"{self.path}: {reason}.{hint}")
 
     def _persist(
-        self, transfer: Callable[[int], _Result], bank: int, page: int | None, doing: str
+        self,
+        transfer: Callable[[int], _Result],
+        bank: int,
+        page: int | None,
+        doing: str,
+        *,
+        clears: bool = False,
     ) -> _Result:
         limit_s = max(
             self._hold_off_s, self._expected_hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0
@@ -260,10 +278,25 @@ class OptoeMemory:
                     ) from fault
                 if fault.errno not in _NOT_RESPONDING:
                     raise self._unusable(fault) from fault
+                if clears and fault.errno in _UNCLEAR:
+                    raise ConnectionFailedError(
+                        str(self.path),
+                        f"{doing} failed, {fault.strerror}. Latched flags were to be read: they may have "
+                        "been cleared without having arrived, so this is not repeated",
+                        advice="Do not take flags that read 0 now for flags that were not set.",
+                    ) from fault
                 elapsed_s = self._clock.now_s() - start_s
                 if elapsed_s >= limit_s - _CLOCK_STEP_S:
                     self._expected_hold_off_s = 0.0
                     self._found.clear()
+                    if fault.errno == errno.EIO:
+                        raise ConnectionFailedError(
+                            str(self.path),
+                            f"{doing} failed for {elapsed_s * 1e3:.1f} ms with EIO: whether the module or "
+                            "the bus is at fault cannot be told",
+                            advice="See whether another target on this bus answers; then check the module's "
+                            "supply, ModSelL, ResetL and that it is seated.",
+                        ) from fault
                     raise ModuleNotRespondingError(
                         f"module at {self.path}: no answer while {doing}, for {elapsed_s * 1e3:.1f} ms (it "
                         f"may hold off for {limit_s * 1e3:g} ms): {fault.strerror}. Check its supply, "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from drivers.cmis.access import SOFTWARE_RESET
 from drivers.cmis.fields import Access
-from drivers.cmis.image import HALF, check_span, page_key
+from drivers.cmis.image import HALF, check_span, half_key
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.ports import (
     AccessLimits,
@@ -149,14 +149,17 @@ class CachedMemory:
             self._known.clear()
 
     def forget_page(self) -> None:
-        """As :meth:`forget`; and the port selects its page anew."""
+        """As :meth:`forget`; and the port selects its page anew. What depends on the application is read anew
+        each time until :meth:`configuration_settled`."""
         with self.transaction():
             self._known.clear()
+            self._settled = False
             if isinstance(self.port, RemembersPage):
                 self.port.forget_page()
 
     def configuration_settled(self) -> None:
-        """The data paths are steady: what depends on the application may be kept again."""
+        """The data paths are steady: what depends on the application may be kept again. Configuring and
+        bringing up by this library say so at their end."""
         with self.transaction():
             self._settled = True
 
@@ -171,8 +174,18 @@ class CachedMemory:
 
     @property
     def limits(self) -> AccessLimits:
-        """The port's; 8 bytes when it has none."""
+        """The port's; 8 bytes when it has none. Setting them sets the port's.
+
+        :raises ValueError: when limits are set and the port has none.
+        """
         return self.port.limits if isinstance(self.port, HasLimits) else AccessLimits()
+
+    @limits.setter
+    def limits(self, limits: AccessLimits) -> None:
+        if not isinstance(self.port, HasLimits):
+            what = f"the memory behind the cache, {type(self.port).__name__}, has no limits to set"
+            raise ValueError(what)  # noqa: TRY004
+        self.port.limits = limits
 
     @property
     def selected(self) -> tuple[int, int] | None:
@@ -191,7 +204,7 @@ class CachedMemory:
         return steady | self._dependent.get(page, frozenset()) if self._settled else steady
 
     def _look_up(self, bank: int, page: int, byte: int, length: int) -> bytes | None:
-        known = self._known.get(_key(bank, page, byte))
+        known = self._known.get(half_key(bank, page, byte))
         if not known:
             return None
         try:
@@ -202,7 +215,7 @@ class CachedMemory:
     def _keep(self, bank: int, page: int, byte: int, data: bytes) -> None:
         keeps = self._keeps(None if byte < HALF else page)
         if keeps:
-            known = self._known.setdefault(_key(bank, page, byte), {})
+            known = self._known.setdefault(half_key(bank, page, byte), {})
             known.update((at, value) for at, value in enumerate(data, byte) if at in keeps)
 
     def _widened(self, page: int, byte: int, length: int) -> tuple[int, int]:
@@ -221,7 +234,7 @@ class CachedMemory:
 
     def _after_write(self, bank: int, page: int, byte: int, data: bytes) -> None:
         area, behind = None if byte < HALF else page, byte + len(data)
-        known = self._known.get(_key(bank, page, byte), {})
+        known = self._known.get(half_key(bank, page, byte), {})
         for at in range(byte, behind):
             known.pop(at, None)
         reset_byte, reset_bit = SOFTWARE_RESET
@@ -235,10 +248,6 @@ class CachedMemory:
             for key in [key for key in self._known if key is not None and key[1] in self._dependent]:
                 for at in self._dependent[key[1]]:
                     self._known[key].pop(at, None)
-
-
-def _key(bank: int, page: int, byte: int) -> tuple[int, int] | None:
-    return None if byte < HALF else page_key(bank, page)
 
 
 _Bytes = dict[int | None, frozenset[int]]

@@ -13,13 +13,14 @@ byte begins no later, and so ends no later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from drivers.cmis.access import transactions_of
 from drivers.cmis.errors import NotReadError
 from drivers.cmis.fields import Access, Field, Kind, ReadableImage, decode
-from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
+from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, half_key, page_key
+from drivers.cmis.information import field_named
 from drivers.cmis.latched import clear_on_read_bytes
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.ports import AccessLimits, KnowsSelection, ReadsSeveral, bus_held
@@ -55,7 +56,7 @@ class Snapshot:
         """
         check_span(byte, length)
         start = byte % HALF
-        half = self._halves.get(_half_key(bank, page, byte))
+        half = self._halves.get(half_key(bank, page, byte))
         if half is None or half[1].find(0, start, start + length) >= 0:
             raise NotReadError(_missing(half, bank, page, byte, length))
         return bytes(half[0][start : start + length])
@@ -65,7 +66,7 @@ class Snapshot:
         check_span(byte, len(data))
         start = byte % HALF
         values, known = self._halves.setdefault(
-            _half_key(bank, page, byte), (bytearray(HALF), bytearray(HALF))
+            half_key(bank, page, byte), (bytearray(HALF), bytearray(HALF))
         )
         values[start : start + len(data)] = data
         known[start : start + len(data)] = b"\1" * len(data)
@@ -73,7 +74,7 @@ class Snapshot:
     def has(self, bank: int, page: int, byte: int, length: int) -> bool:
         """Whether all of these bytes were read."""
         check_span(byte, length)
-        half = self._halves.get(_half_key(bank, page, byte))
+        half = self._halves.get(half_key(bank, page, byte))
         return half is not None and half[1].find(0, byte % HALF, byte % HALF + length) < 0
 
 
@@ -117,11 +118,14 @@ class PollPlan:
             page = item.page or 0
             with bus_held(memory):
                 if isinstance(memory, ReadsSeveral):
-                    answers: Iterable[bytes] = memory.read_several(item.bank, page, item.spans)
+                    # One transaction at a time, so that flags are in the snapshot before anything can fail.
+                    for together in transactions_of(item.page, item.spans):
+                        answers = memory.read_several(item.bank, page, together)
+                        for (byte, _), data in zip(together, answers, strict=True):
+                            snapshot.put(item.bank, page, byte, data)
                 else:
-                    answers = (memory.read(item.bank, page, byte, length) for byte, length in item.spans)
-                for (byte, _), data in zip(item.spans, answers, strict=True):
-                    snapshot.put(item.bank, page, byte, data)
+                    for byte, length in item.spans:
+                        snapshot.put(item.bank, page, byte, memory.read(item.bank, page, byte, length))
         return snapshot
 
     def _ordered(self, memory: object) -> Iterator[PageReads]:
@@ -150,15 +154,15 @@ def plan_reads(
     wanted, and then with ``clear_on_read=True``. Flags of the same byte are cleared together; the snapshot
     holds them all. Text and raw bytes longer than a read are split.
 
-    :raises ValueError: for flags without ``clear_on_read``, and for a field of the caller's own that holds
-        bytes of flags among others.
-    :raises KeyError: for a name that is not in the register tables.
+    :raises ValueError: for flags without ``clear_on_read``, for a field of the caller's own that holds
+        bytes of flags among others, for fields that share flags and do not fit into one read, and for a name
+        that is not in the register tables.
     """
     limits = limits or AccessLimits()
     wanted: dict[tuple[int, int | None], list[tuple[int, int]]] = {}
     flags: dict[tuple[int, int | None], set[int]] = {}
     for item in fields:
-        field = FIELDS[item] if isinstance(item, str) else item
+        field = field_named(item) if isinstance(item, str) else item
         page = None if field.byte < HALF else field.page
         key = (bank if page is not None and field.banked else 0, page)
         if field.access is Access.RO_COR:
@@ -177,6 +181,7 @@ def plan_reads(
                     wanted[key],
                     limits.longest_read(key[1]),
                     sorted(clear_on_read_bytes(key[1]) - flags.get(key, set())),
+                    clear_on_read_bytes(key[1]),
                 ),
             )
             for key in sorted(wanted, key=lambda key: (-1 if key[1] is None else key[1], key[0]))
@@ -254,7 +259,7 @@ def advertised_limits(source: ReadableImage, *, bit_4_counts: bool = False) -> A
     cdb = AccessLimits().cdb
     if decode(FIELDS["CdbInstancesSupported"], source):
         extension = decode(FIELDS["CdbReadWriteLengthExtension"], source)
-        cdb = min(8 * (1 + int(extension)), 2048) if isinstance(extension, int) else cdb
+        cdb = 8 * (1 + int(extension)) if isinstance(extension, int) else cdb  # of 8 bits: up to 2048
     return AccessLimits(read=HALF if reads_pages else AccessLimits().read, cdb=cdb)
 
 
@@ -299,12 +304,15 @@ def _elements(field: Field, longest: int) -> list[tuple[int, int]]:
 
 
 def _cover(
-    elements: Sequence[tuple[int, int]], longest: int, barred: Sequence[int]
+    elements: Sequence[tuple[int, int]], longest: int, barred: Sequence[int], flags: Collection[int]
 ) -> tuple[tuple[int, int], ...]:
-    """The fewest spans of at most ``longest`` bytes that hold each element whole, and nothing ``barred``."""
+    """The fewest spans of at most ``longest`` bytes that hold each element whole, and nothing ``barred``.
+
+    No byte of ``flags`` is in two of them: the second reading would find it cleared.
+    """
     spans: list[tuple[int, int]] = []
     first = end = limit = -1
-    for start, behind in sorted(set(elements)):
+    for start, behind in _with_flags_joined(elements, longest, flags):
         if spans and behind <= limit:
             end = max(end, behind)
             spans[-1] = (first, end - first)
@@ -319,8 +327,24 @@ def _cover(
     return tuple(spans)
 
 
-def _half_key(bank: int, page: int, byte: int) -> tuple[int, int] | None:
-    return None if byte < HALF else page_key(bank, page)
+def _with_flags_joined(
+    elements: Sequence[tuple[int, int]], longest: int, flags: Collection[int]
+) -> list[tuple[int, int]]:
+    """The elements in order; those that share a byte of flags become one."""
+    joined: list[tuple[int, int]] = []
+    for start, behind in sorted(set(elements)):
+        sharing = [
+            other for other in joined if any(byte in flags for byte in range(start, min(behind, other[1])))
+        ]
+        first = min([start, *(other[0] for other in sharing)])
+        end = max([behind, *(other[1] for other in sharing)])
+        joined = [other for other in joined if other not in sharing] + [(first, end)]
+        if sharing and end - first > longest:
+            raise ValueError(
+                f"bytes {first}..{end - 1} share flags, which one read has to fetch, but {longest} bytes is "
+                "the longest: ask for these fields one after the other"
+            )
+    return sorted(joined)
 
 
 def _missing(half: tuple[bytearray, bytearray] | None, bank: int, page: int, byte: int, length: int) -> str:

@@ -23,9 +23,10 @@ __all__ = [
     "KnowsSelection",
     "ReadsSeveral",
     "RemembersPage",
+    "TracksConfiguration",
     "bus_held",
     "check_page",
-    "where",
+    "span_text",
 ]
 
 SHORTEST_ACCESS = 8
@@ -111,7 +112,10 @@ class HasLimits(Protocol):
 
     @property
     def limits(self) -> AccessLimits:
-        """Longest accesses."""
+        """Longest accesses; can be set."""
+
+    @limits.setter
+    def limits(self, limits: AccessLimits) -> None: ...
 
 
 @runtime_checkable
@@ -121,6 +125,14 @@ class KnowsSelection(Protocol):
     @property
     def selected(self) -> tuple[int, int] | None:
         """(bank, page) that is believed to be selected, None when it is not known."""
+
+
+@runtime_checkable
+class TracksConfiguration(Protocol):
+    """A memory that keeps what depends on the application in force, and so must know when that is settled."""
+
+    def configuration_settled(self) -> None:
+        """The data paths are steady."""
 
 
 def bus_held(memory: object) -> AbstractContextManager[object]:
@@ -134,7 +146,7 @@ def check_page(bank: int, page: int) -> None:
         raise ValueError(f"bank {bank}, page {page}: both must be 0..255")
 
 
-def where(bank: int, page: int, byte: int, length: int) -> str:
+def span_text(bank: int, page: int, byte: int, length: int) -> str:
     """A span for people: ``page 11h bank 0 bytes 154..161``."""
     area = "lower memory" if byte < HALF else f"page {page:02X}h bank {bank}"
     return f"{area} bytes {byte}..{byte + length - 1}"
@@ -171,14 +183,14 @@ class CallableMemory:
         answer: object = self._read(bank, page, byte, length)
         if not isinstance(answer, (bytes, bytearray, memoryview)):
             raise InvalidMemoryError(
-                f"reading {where(bank, page, byte, length)}: the read function returned "
+                f"reading {span_text(bank, page, byte, length)}: the read function returned "
                 f"{type(answer).__name__}, expected bytes"
             )
         data = bytes(answer)
         if len(data) != length:
             raise InvalidMemoryError(
-                f"reading {where(bank, page, byte, length)}: the read function returned {len(data)} bytes, "
-                f"expected {length}"
+                f"reading {span_text(bank, page, byte, length)}: the read function returned {len(data)} "
+                f"bytes, expected {length}"
             )
         return data
 
@@ -192,6 +204,6 @@ class CallableMemory:
         check_page(bank, page)
         if self._write is None:
             raise ReadOnlyMemoryError(
-                f"writing {where(bank, page, byte, len(data))}: this memory has no write function"
+                f"writing {span_text(bank, page, byte, len(data))}: this memory has no write function"
             )
         self._write(bank, page, byte, bytes(data))

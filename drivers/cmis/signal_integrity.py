@@ -35,7 +35,8 @@ _LONGEST_CODE = 15
 
 @dataclass(frozen=True, slots=True)
 class SignalIntegrity:
-    """Settings of one host lane, or of all lanes of a data path. None: as it is in force.
+    """Settings of one host lane, or of all lanes of a data path. None: as it is in force, where the module
+    advertises the setting and the same application is in force on the lane; else as it is staged.
 
     ``adaptive_eq_tx``: adaptive equaliser of the host input; ``fixed_eq_tx``: code of its fixed
     equalisation; ``cdr_tx``, ``cdr_rx``: CDR enabled (False bypasses it); ``pre_cursor_rx``,
@@ -114,6 +115,16 @@ class SignalIntegritySupport:
                 f"signal integrity settings that the module does not offer: {'; '.join(wrong)}. "
                 "Nothing was written."
             )
+
+    def offered(self, settings: SignalIntegrity) -> SignalIntegrity:
+        """Settings without those (None) that are not advertised."""
+        return SignalIntegrity(
+            **{
+                name: None if value is None or self._problem(name, value) else value
+                for name in SETTINGS
+                for value in [getattr(settings, name)]
+            }
+        )
 
     def _problem(self, name: str, value: int) -> str:
         if name == "adaptive_eq_tx":

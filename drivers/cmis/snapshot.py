@@ -1,30 +1,32 @@
 """The whole memory of a live module, read once: every page that it says it has.
 
 What was not read stays unread in the result: flags that reading would clear, pages that the module did not
-give. After each page the module is asked which page it has selected (bytes 126-127), as a module without
-that page presents page 00h in its place and says so in no other way (OIF-CMIS-05.4 §8.2.13).
+give, and whatever may hold a password (lower:118-125, and 9Fh:136-139 after a password command). After each
+page the module is asked which page it has selected (bytes 126-127), as a module without that page presents
+page 00h in its place and says so in no other way (OIF-CMIS-05.4 §8.2.13).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from drivers.cmis import information
+from drivers.cmis.codes import BANKS_BY_CODE
 from drivers.cmis.dump.formats import Dump, PageOutcome, PageRecord, page_name
-from drivers.cmis.errors import CmisError, ModuleNotRespondingError, PageUnavailableError
-from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, MemoryImage, mirrored_pages
+from drivers.cmis.errors import CmisError, InvalidMemoryError, PageUnavailableError
+from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, MemoryImage, Span, mirrored_pages
 from drivers.cmis.latched import clear_on_read_bytes
 from drivers.cmis.module import CmisModule
-from drivers.cmis.ports import bus_held
+from drivers.cmis.password_bytes import PASSWORD_AREA, without_passwords
+from drivers.cmis.ports import CDB_PAGES, bus_held
 from drivers.interfaces import MemoryPort
-
-BANKS_BY_CODE = {0: 1, 1: 2, 2: 4}
-"""01h:142.1-0: number of banks; code 3 refers to another register and counts as one bank here."""
 
 _PAGE_SELECTION = (126, 2)
 _VDM_CONTROL = 0x2F
+_CDB_INSTANCES = 2  # at most
 _UNKNOWN_FLAGS = (  # advertised by, pages: what reading them clears is not in the register tables
     ("TimingPage15hSupported", "15h"),
     ("NetworkPathPagesSupported", "16h and 17h"),
@@ -34,12 +36,20 @@ _UNKNOWN_FLAGS = (  # advertised by, pages: what reading them clears is not in t
 
 @dataclass(frozen=True, slots=True)
 class AdvertisedPages:
-    """Upper pages that a module says it has. ``notes``: pages left out, and advertisements that make no
+    """Upper pages that a module says it has. ``banks``: of lanes, for pages from 10h on; ``cdb_banks``: of
+    pages 9Fh to AFh, one for each CDB instance. ``notes``: pages left out, and advertisements that make no
     sense."""
 
     pages: tuple[int, ...]
     banks: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    cdb_banks: tuple[int, ...] = (0,)
+
+    def banks_of(self, page: int) -> tuple[int, ...]:
+        """Banks in which a page is there."""
+        if page < FIRST_BANKED_PAGE:
+            return (0,)
+        return self.cdb_banks if page in CDB_PAGES else self.banks
 
 
 def take_snapshot(
@@ -60,6 +70,9 @@ def take_snapshot(
 
     A page that cannot be read does not end the snapshot: :attr:`Dump.records` says why.
 
+    lower:118-125 are never read, and the body of a password command on page 9Fh is not kept, for a dump goes
+    from hand to hand.
+
     :raises ValueError: for a page or bank that is not 0..255.
     :raises CmisError: when lower memory cannot be read.
     :raises drivers.errors.BenchError: when the way to the module fails.
@@ -71,7 +84,7 @@ def take_snapshot(
     image = MemoryImage()
     image.mark_unread(0, 0, 0, HALF)
     for byte, length in _spans(None, clear_on_read):
-        image.put(0, 0, byte, port.read(0, 0, byte, length))
+        image.put(0, 0, byte, _read(port, 0, 0, byte, length))
     records = [_read_page(port, image, 0, 0x00, clear_on_read)]
     if pages is None or banks is None:
         advertised = _advertised_by(port, image, records, clear_on_read)
@@ -79,9 +92,8 @@ def take_snapshot(
         advertised = AdvertisedPages((), ())
     wanted = advertised.pages if pages is None else tuple(dict.fromkeys(pages))
     for page in wanted:
-        for bank in (
-            (advertised.banks if banks is None else tuple(banks)) if page >= FIRST_BANKED_PAGE else (0,)
-        ):
+        asked = (0,) if page < FIRST_BANKED_PAGE else banks
+        for bank in advertised.banks_of(page) if asked is None else asked:
             if all((record.bank, record.page) != (bank, page) for record in records):
                 records.append(_read_page(port, image, bank, page, clear_on_read))
     if pages is not None:
@@ -90,11 +102,15 @@ def take_snapshot(
                 image.discard_page(bank, page)
         records = [record for record in records if record.page in pages or record.page == 0x00]
     notes = list(advertised.notes if pages is None else ())
-    unread = image.unread()
+    clean, hidden = without_passwords(image)
+    clean.mark_unread(0, 0, min(PASSWORD_AREA), len(PASSWORD_AREA))
+    passwords = (Span(0, None, min(PASSWORD_AREA), max(PASSWORD_AREA)), *hidden)
+    unread = [span for span in image.unread() if span not in passwords]
     if not clear_on_read and unread:
         notes.append("flags were not read, as that clears them: " + ", ".join(str(span) for span in unread))
+    notes.append("left out, as passwords may lie there: " + ", ".join(str(span) for span in passwords))
     return Dump(
-        image,
+        clean,
         source=source,
         taken_at=datetime.now(UTC).isoformat(timespec="seconds") if taken_at is None else taken_at,
         module=_identity(image),
@@ -130,14 +146,22 @@ def advertised_pages(image: MemoryImage) -> AdvertisedPages:
     pages += [0x13, 0x14] * has("DiagnosticPagesSupported")
     if has("VDMPagesSupported"):
         pages += _vdm_pages(image)
-    pages += [0x9F] * bool(information.get_int(image, "CdbInstancesSupported"))
+    instances = information.get_int(image, "CdbInstancesSupported")
+    pages += [0x9F] * bool(instances)
+    if instances > _CDB_INSTANCES:
+        notes.append(f"01h:163.7-6 holds {instances}, which is reserved: pages of one CDB instance were read")
     notes += [
         f"page {text} advertised, and not read without being asked for: which of its bytes reading clears "
         "is not known here"
         for name, text in _UNKNOWN_FLAGS
         if has(name)
     ]
-    return AdvertisedPages(tuple(pages), tuple(range(BANKS_BY_CODE.get(code, 1))), tuple(notes))
+    return AdvertisedPages(
+        tuple(pages),
+        tuple(range(BANKS_BY_CODE.get(code, 1))),
+        tuple(notes),
+        tuple(range(instances)) if 1 <= instances <= _CDB_INSTANCES else (0,),
+    )
 
 
 def _vdm_pages(image: MemoryImage) -> list[int]:
@@ -157,7 +181,7 @@ def _advertised_by(
         if _VDM_CONTROL in advertised_pages(image).pages:
             records.append(_read_page(port, image, 0, _VDM_CONTROL, clear_on_read))
         return advertised_pages(image)
-    except PageUnavailableError as error:
+    except CmisError as error:
         return AdvertisedPages(
             (0x00,), (0,), (f"which pages the module has is not known, so no more were read: {error}",)
         )
@@ -174,16 +198,18 @@ def _read_page(port: MemoryPort, image: MemoryImage, bank: int, page: int, clear
     try:
         with bus_held(port):  # so that nobody selects another page before the module is asked for it
             for byte, length in spans:
-                parts.append((byte, port.read(bank, page, byte, length)))
-            found = port.read(0, 0, *_PAGE_SELECTION)
-            selected = (found[0], found[1])
-    except PageUnavailableError as error:
-        found = port.read(0, 0, *_PAGE_SELECTION)
-        fell_back = found[1] != page or (page >= FIRST_BANKED_PAGE and found[0] != bank)
+                parts.append((byte, _read(port, bank, page, byte, length)))
+            selected = _selection(port)
+    except CmisError as error:
+        with suppress(CmisError):  # what it says of the selection helps, but is not needed
+            selected = _selection(port)
+        fell_back = (
+            isinstance(error, PageUnavailableError)
+            and selected is not None
+            and (selected[1] != page or (page >= FIRST_BANKED_PAGE and selected[0] != bank))
+        )
         outcome = PageOutcome.FELL_BACK if fell_back else PageOutcome.REFUSED
-        return PageRecord(bank, page, outcome, (found[0], found[1]), str(error))
-    except ModuleNotRespondingError as error:
-        return PageRecord(bank, page, PageOutcome.REFUSED, selected, str(error))
+        return PageRecord(bank, page, outcome, selected, str(error))
     outcome, reason = _judge(image, bank, page, parts, selected)
     if outcome is not PageOutcome.FELL_BACK:
         image.add_page(bank, page)
@@ -191,6 +217,23 @@ def _read_page(port: MemoryPort, image: MemoryImage, bank: int, page: int, clear
         for byte, data in parts:
             image.put(bank, page, byte, data)
     return PageRecord(bank, page, outcome, selected, reason)
+
+
+def _read(port: MemoryPort, bank: int, page: int, byte: int, length: int) -> bytes:
+    """:raises InvalidMemoryError: for an answer that does not have the length asked for."""
+    data = port.read(bank, page, byte, length)
+    if len(data) != length:
+        raise InvalidMemoryError(
+            f"reading {length} bytes from byte {byte} of {page_name(bank, None if byte < HALF else page)} "
+            f"gave {len(data)}"
+        )
+    return data
+
+
+def _selection(port: MemoryPort) -> tuple[int, int]:
+    """(bank, page) that the module says it has selected."""
+    bank, page = _read(port, 0, 0, *_PAGE_SELECTION)
+    return bank, page
 
 
 def _judge(
@@ -227,17 +270,22 @@ def _with_suspicions(image: MemoryImage, records: Sequence[PageRecord]) -> Itera
 
 
 def _spans(page: int | None, clear_on_read: bool) -> Iterator[tuple[int, int]]:
-    """(byte, length) of what may be read of a half (``page`` None: lower memory).
+    """(byte, length) of what may be read of a half (``page`` None: lower memory): no passwords.
 
     Flags are spans of their own: a port may read a span again when it was interrupted.
     """
     start = 0 if page is None else HALF
     flags = clear_on_read_bytes(page)
+
+    def kind(byte: int) -> str:
+        if page is None and byte in PASSWORD_AREA:
+            return "password"
+        return "flag" if byte in flags else "plain"
+
     first = start
     for byte in range(start, start + HALF):
-        last_of_span = byte == start + HALF - 1 or (byte in flags) != (byte + 1 in flags)
-        if last_of_span:
-            if clear_on_read or byte not in flags:
+        if byte == start + HALF - 1 or kind(byte) != kind(byte + 1):
+            if kind(byte) == "plain" or (clear_on_read and kind(byte) == "flag"):
                 yield first, byte + 1 - first
             first = byte + 1
 

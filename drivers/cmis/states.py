@@ -12,20 +12,19 @@ from dataclasses import dataclass, field, replace
 
 from drivers.clock import Clock
 from drivers.cmis import codes, information
+from drivers.cmis.access import WRITE_HOLD_OFF_S
 from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.wording import by_lane, host_lanes, where
 from drivers.errors import ConnectionFailedError
+from drivers.i2c import I2cUnclearError
 from drivers.interfaces import ModulePins
 
 MGMT_INIT_S = 2.0
 """tMgmtInit (Table 10-1): power-on or reset to a usable interface and ModuleLowPwr."""
 RESET_PULSE_S = 0.001
 """Length of the reset given here; at least 10 us are required (Table 10-1)."""
-WRITE_HOLD_OFF_S = 0.010
-"""tWRITE (Table 10-2). A module may hold off for this long before it acts, so nothing is allowed less."""
-
 _CLOCK_STEP_S = 1e-6
 """Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
 
@@ -144,24 +143,33 @@ def watch(
     since_s: float | None = None,
     lanes: tuple[int, ...] = (),
     explanation: str = "",
+    silence_expected: bool = False,
 ) -> Wait:
     """Look until it is reached, hopeless or too late; once only where no time is allowed.
 
     What is reached at a look that ends after the limit counts as reached, since nobody saw it missing any
     later, but not as measured. ``since_s``: when the time began to run; by default now. What the module does
-    wrong at a look counts as not reached.
+    wrong at a look counts as not reached. ``silence_expected``: so does what may be the module's silence or a
+    fault of the bus (:class:`drivers.i2c.I2cUnclearError`), unless it is all that was found at the end.
 
     :raises BenchError: when the bench is at fault.
     """
     start_s = clock.now_s() if since_s is None else since_s
     interval_s = poll_interval_s(allowed_s or 0.0)
     while True:
+        unclear: I2cUnclearError | None = None
         try:
             seen = look()
         except CmisError as error:
             seen = Look(False, str(error), lanes)
+        except I2cUnclearError as error:
+            if not silence_expected:
+                raise
+            seen, unclear = Look(False, str(error), lanes), error
         elapsed_s = clock.now_s() - start_s
         if seen.reached or seen.hopeless or allowed_s is None or elapsed_s >= allowed_s - _CLOCK_STEP_S:
+            if unclear is not None:
+                raise unclear
             break
         clock.sleep(min(interval_s, allowed_s - elapsed_s))
     in_words = seen.explanation or explanation
@@ -195,7 +203,8 @@ the bytes were 0 before [uncertain: no document of CMIS 3 was at hand]."""
 
 
 def advertised_s(module: CmisModule, *names: str) -> float:
-    """Sum of advertised maximum durations, e.g. ``MaxDurationDPInit``; never below tWRITE.
+    """Sum of advertised maximum durations, e.g. ``MaxDurationDPInit``; never below tWRITE, as a module may
+    hold off for that long before it acts.
 
     Before CMIS 4.0 a duration of code 0 counts as :data:`UNSTATED_DURATION_S`.
 
@@ -276,12 +285,28 @@ def wait_for_module_state(
 _TO_LOW_POWER = ("MaxDurationDPTxTurnOff", "MaxDurationDPDeinit", "MaxDurationModulePwrDn")
 
 
+def to_low_power_limits(module: CmisModule) -> tuple[str, ...]:
+    """Names of the advertised maxima that count from a request of low power to ModuleLowPwr: from the state
+    in which the module is now, with data paths that are up taken down.
+
+    Data paths of bank 0 are looked at; those of a module that is not ready are taken to be up.
+
+    :raises CmisError: when the module cannot be read.
+    """
+    state = module.module_state()
+    if state is ModuleState.ModulePwrUp:
+        return (MODULE_TRANSIENTS[ModuleState.ModulePwrUp], *_TO_LOW_POWER)
+    if state in (ModuleState.ModuleReady, ModuleState.ModulePwrDn) and _ON in module.data_path_states():
+        return (DATA_PATH_TRANSIENTS[_ON], *_TO_LOW_POWER)
+    return _TO_LOW_POWER
+
+
 def to_low_power_s(module: CmisModule) -> float:
     """Allowed from a request of low power to ModuleLowPwr, data paths that are up included.
 
     :raises CmisError: when a duration cannot be read or is reserved.
     """
-    return advertised_s(module, *_TO_LOW_POWER)
+    return advertised_s(module, *to_low_power_limits(module))
 
 
 def enter_low_power(module: CmisModule, *, pins: ModulePins | None = None) -> Wait:
@@ -289,30 +314,34 @@ def enter_low_power(module: CmisModule, *, pins: ModulePins | None = None) -> Wa
 
     :raises CmisError: when the registers cannot be read or written.
     """
-    allowed_s = to_low_power_s(module)
+    names = to_low_power_limits(module)
+    allowed_s = advertised_s(module, *names)
     since_s = module.clock.now_s()
     if pins is not None:
         pins.set_low_power(asserted=True)
     module.set_low_power(True)
     return wait_for_module_state(
-        module, ModuleState.ModuleLowPwr, allowed_s, since_s=since_s, explanation=limit_text(_TO_LOW_POWER)
+        module, ModuleState.ModuleLowPwr, allowed_s, since_s=since_s, explanation=limit_text(names)
     )
 
 
 def leave_low_power(module: CmisModule, *, pins: ModulePins | None = None) -> Wait:
     """Withdraw the requests of low power (with ``pins`` also LPMode) and wait for ModuleReady.
 
-    Data paths that DPDeinit (10h:128) does not hold begin to initialise by themselves in ModuleReady.
+    A module that is on its way down ends that first: the limit is the sum then. Data paths that DPDeinit
+    (10h:128) does not hold begin to initialise by themselves in ModuleReady.
 
     :raises CmisError: when the registers cannot be read or written.
     """
-    name = MODULE_TRANSIENTS[ModuleState.ModulePwrUp]
-    allowed_s = advertised_s(module, name)
+    names: tuple[str, ...] = (MODULE_TRANSIENTS[ModuleState.ModulePwrUp],)
+    if module.module_state() is ModuleState.ModulePwrDn:
+        names = (*to_low_power_limits(module), *names)
+    allowed_s = advertised_s(module, *names)
     since_s = module.clock.now_s()
     if pins is not None:
         pins.set_low_power(asserted=False)
     module.set_low_power(False)
-    text = limit_text((name,))
+    text = limit_text(names)
     if pins is None and information.get_int(module.registers, "LowPwrAllowRequestHW"):
         text += (
             f" {where('LowPwrAllowRequestHW')} is 1: the module stays in low power while the pin LPMode is "
@@ -392,6 +421,7 @@ def _wait_after_reset(
         allowed_s=MGMT_INIT_S,
         since_s=since_s,
         explanation=f"{what} The limit is tMgmtInit.",
+        silence_expected=True,
     )
     module.forget_page()
     return wait
@@ -412,11 +442,29 @@ def require_module(pins: ModulePins) -> None:
 # -- data paths ----------------------------------------------------------------------------------------
 
 
-def data_path_look(module: CmisModule, wanted: Mapping[int, DataPathState], bank: int = 0) -> Look:
-    """One look at the data path states of host lanes; a faulty or not ready module is told too."""
+def data_path_look(
+    module: CmisModule,
+    wanted: Mapping[int, DataPathState | Collection[DataPathState]],
+    bank: int = 0,
+    *,
+    initialised: Collection[int] = (),
+) -> Look:
+    """One look at the data path states of host lanes; a faulty or not ready module is told too.
+
+    ``wanted``: the state of each lane, or several of which any will do. ``initialised``: lanes on which
+    DPInitPending (11h:235) must be clear as well: while it is set, the state is one from before the
+    initialisation that is to come.
+    """
+    # In this order: what is read pending says of states read later that they may be old, not the reverse.
+    pending = set(information.lanes_set(module.registers, "DPInitPending", bank)) if initialised else set()
+    pending.intersection_update(initialised)
     states = module.data_path_states(bank)
-    found = {lane: states[lane - 1].name for lane in wanted}
-    others = {lane: found[lane] for lane, state in wanted.items() if states[lane - 1] is not state}
+    found = {lane: states[lane - 1].name + ", DPInitPending set" * (lane in pending) for lane in wanted}
+    others = {
+        lane: found[lane]
+        for lane, state in wanted.items()
+        if lane in pending or states[lane - 1] not in _any_of(state)
+    }
     if not others:
         return Look(True, _same_or_by_lane(found))
     if module.module_state() is not ModuleState.ModuleReady:
@@ -426,6 +474,10 @@ def data_path_look(module: CmisModule, wanted: Mapping[int, DataPathState], bank
     return Look(False, by_lane(others), tuple(others))
 
 
+def _any_of(wanted: DataPathState | Collection[DataPathState]) -> Collection[DataPathState]:
+    return (wanted,) if isinstance(wanted, DataPathState) else wanted
+
+
 def _same_or_by_lane(found: Mapping[int, str]) -> str:
     return by_lane(found) if len(set(found.values())) > 1 else next(iter(found.values()), "")
 
@@ -433,14 +485,16 @@ def _same_or_by_lane(found: Mapping[int, str]) -> str:
 def wait_for_data_paths(
     module: CmisModule,
     lanes: Collection[int],
-    wanted: DataPathState | Mapping[int, DataPathState],
+    wanted: DataPathState | Mapping[int, DataPathState | Collection[DataPathState]],
     allowed_s: float,
     *,
     bank: int = 0,
     since_s: float | None = None,
     explanation: str = "",
+    initialised: Collection[int] = (),
 ) -> Wait:
     """Wait until the data paths of these host lanes (1..8) are in a state, the same or by lane (11h:128-131).
+    ``wanted`` by lane and ``initialised``: as in :func:`data_path_look`.
 
     ``lane_elapsed_s`` of the result says when each lane was first seen there. A module that is no longer
     ready is told; ModuleFault ends the wait.
@@ -448,12 +502,14 @@ def wait_for_data_paths(
     :raises BenchError: when the bench is at fault.
     """
     ordered = tuple(sorted(lanes))
-    states = {lane: wanted if isinstance(wanted, DataPathState) else wanted[lane] for lane in ordered}
+    states: dict[int, DataPathState | Collection[DataPathState]] = {
+        lane: wanted if isinstance(wanted, DataPathState) else wanted[lane] for lane in ordered
+    }
     start_s = module.clock.now_s() if since_s is None else since_s
     arrived: dict[int, float] = {}
 
     def look() -> Look:
-        seen = data_path_look(module, states, bank)
+        seen = data_path_look(module, states, bank, initialised=initialised)
         elapsed_s = module.clock.now_s() - start_s
         for lane in ordered:
             if not seen.reached and lane in seen.lanes:
@@ -462,7 +518,9 @@ def wait_for_data_paths(
                 arrived.setdefault(lane, elapsed_s)
         return seen
 
-    expected = _same_or_by_lane({lane: state.name for lane, state in states.items()})
+    expected = _same_or_by_lane(
+        {lane: " or ".join(one.name for one in _any_of(state)) for lane, state in states.items()}
+    )
     wait = watch(
         module.clock,
         look,

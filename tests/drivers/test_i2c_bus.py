@@ -9,7 +9,7 @@ import pytest
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError, ConnectionFailedError, NoReplyError
-from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError
+from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError, I2cUnclearError
 
 I2C_M_RD = 0x0001
 
@@ -82,7 +82,7 @@ def test_transactions_are_counted_whether_they_succeed_or_not(bus, smbus):
     assert bus.transactions == 3
 
 
-@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO, errno.EIO])
+@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO])
 def test_a_missing_acknowledge_is_told_apart(bus, smbus, number):
     smbus.fault = OSError(number, "whatever the adapter says")
     with pytest.raises(I2cNackError, match=r"^host_board: I2C address 0x50 does not acknowledge$") as raised:
@@ -103,6 +103,41 @@ def test_any_other_fault_is_the_buss(bus, smbus, number):
         bus.write(0x20, b"\x00")
     assert not isinstance(raised.value, I2cNackError)
     assert "adapter" in raised.value.advice
+
+
+def test_eio_blames_neither_the_target_nor_the_bus(bus, smbus):
+    smbus.fault = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(I2cUnclearError, match="does not acknowledge, or the bus failed") as raised:
+        bus.write(0x50, b"\x00")
+    assert isinstance(raised.value, BenchError)
+    assert len(smbus.transfers) == 1
+
+
+@pytest.mark.parametrize(("losses", "arrives"), [(1, True), (3, True), (4, False)])
+def test_a_lost_arbitration_is_tried_again_a_few_times(
+    bus, smbus, counting_clock, monkeypatch, losses, arrives
+):
+    plain, left = smbus.i2c_rdwr, iter([OSError(errno.EAGAIN, "arbitration lost")] * losses + [None] * 9)
+
+    def transfer(*messages):
+        smbus.fault = next(left)
+        plain(*messages)
+
+    monkeypatch.setattr(smbus, "i2c_rdwr", transfer)
+    if arrives:
+        assert bus.write_read(0x50, b"\x00", 2) == b"\x00\x01"
+    else:
+        with pytest.raises(ConnectionFailedError, match="arbitration lost"):
+            bus.write_read(0x50, b"\x00", 2)
+    assert len(smbus.transfers) == min(losses + 1, 4)
+    assert len(counting_clock.sleeps) == len(smbus.transfers) - 1
+
+
+def test_a_closed_bus_says_so(bus, smbus):
+    bus.close()
+    with pytest.raises(ConnectionFailedError, match="the bus was closed"):
+        bus.write_read(0x50, b"\x00", 2)
+    assert smbus.transfers == []
 
 
 def test_a_stop_is_honoured_between_transactions_and_never_inside_one(bus, smbus, counting_clock):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         abort_download,
         commit_image,
         copy_image,
+        run_image,
         update_firmware,
     )
     from drivers.cmis.cdb.firmware_info import (
@@ -76,6 +77,7 @@ _HOMES = {
         "abort_download",
         "commit_image",
         "copy_image",
+        "run_image",
         "update_firmware",
     ),
     "firmware_info": (
@@ -124,6 +126,7 @@ __all__ = [
     "read_firmware_features",
     "read_firmware_info",
     "read_firmware_revisions",
+    "run_image",
     "update_firmware",
 ]
 

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from drivers.clock import polls
 from drivers.cmis.cdb.commands import COMMANDS, encode_body
 from drivers.cmis.cdb.features import FirmwareFeatures, read_features, read_firmware_features
 from drivers.cmis.cdb.firmware_info import (
@@ -66,6 +67,7 @@ __all__ = [
     "copy_image",
     "read_firmware_info",
     "read_firmware_revisions",
+    "run_image",
     "update_firmware",
 ]
 
@@ -85,13 +87,16 @@ _ERASED_START = (
     "WARNING: the module has erased the image that it would start with. Keep its supply on, and do not reset "
     "it, until an update is complete."
 )
+_MAY_HAVE_ERASED_START = (
+    "WARNING: the module may have erased the image that it would start with, which is not the one that runs. "
+    "Keep its supply on, and do not reset it, until an update is complete."
+)
 _TRY_AGAIN = frozenset({0x40, 0x44, 0x45})
 """Failures after which the same block may be written again: no reason given, check timed out, check code."""
 _RUN_MODES = range(6)
 _HITLESS_MODES = (1, 3, 5)
 _SAME_IMAGE_MODES = (2, 3)
 _POLL_S = 0.1
-_CLOCK_STEP_S = 1e-6
 
 Mechanism = Literal["auto", "lpl", "epl"]
 
@@ -185,7 +190,7 @@ class _Update:
     progress: Callable[[FirmwareProgress], None] | None
     began_s: float
     erased_by_s: float = 0.0
-    erased_start: bool = False
+    danger: str = ""  # what to say of the image that the module would start with
     phase: str = "start"
     bytes_done: int = 0
     bytes_written: int = 0
@@ -197,9 +202,8 @@ class _Update:
     def tell(self) -> None:
         if self.progress is not None:
             elapsed_s = self.session.clock.now_s() - self.began_s
-            note = _ERASED_START if self.erased_start else ""
             self.progress(
-                FirmwareProgress(self.phase, self.bytes_done, len(self.plan.image), elapsed_s, note)
+                FirmwareProgress(self.phase, self.bytes_done, len(self.plan.image), elapsed_s, self.danger)
             )
 
     def result(self, after: FirmwareInfo | None, holds: str) -> FirmwareUpdateResult:
@@ -235,7 +239,7 @@ class _Update:
             )
             notes = self._give_up(name)
             after, holds = _look(self.session, self.before)
-            if name in ("start", "write", "complete"):
+            if name in ("write", "complete"):
                 notes.append(
                     "A download cannot be resumed: the next update writes the image from its beginning."
                 )
@@ -249,9 +253,11 @@ class _Update:
         except BaseException as stop:
             # The bench, the operator or the caller's own code: not the module's failure, and nothing more can
             # be asked of it here, for the way to it may be gone.
+            written = (
+                f", with {self.bytes_done} of {len(self.plan.image)} bytes written" if self.plan.image else ""
+            )
             stop.add_note(
-                f"The firmware update was interrupted in phase {name}, with {self.bytes_done} of "
-                f"{len(self.plan.image)} bytes written. {self._left_behind(name)}"
+                f"The firmware update was interrupted in phase {name}{written}. {self._left_behind(name)}"
             )
             raise
         elapsed_s = self.session.clock.now_s() - start_s
@@ -266,22 +272,27 @@ class _Update:
         try:
             self.session.execute(0x0102)
         except (CmisError, BenchError) as error:
+            if isinstance(error, CdbCommandFailedError) and error.code == NOT_NOW:
+                return []  # no download is open any more: the failure ended it
             return [f"Aborting the download failed too: {error}"]
         return ["The download was aborted."]
 
     def _left_behind(self, name: str) -> str:
         old = self.before.running
         old_text = "the old image" if old is None else f"image {old.name} {old.revision}"
-        if self.erased_start or not self.before.safe:
-            danger = _ERASED_START if self.erased_start else self.before.after_power_loss()
-            return f"{danger} Update again with accept_risk=True."
+        if self.danger or not self.before.safe:
+            return f"{self.danger or self.before.after_power_loss()} Update again with accept_risk=True."
+        committed = old is not None and old.committed
         if name in ("start", "write", "complete"):
+            which = "which runs and is committed" if committed else "which runs"
             return (
-                f"{_capital(old_text)}, which runs and is committed, was not touched; the other one is to be "
+                f"{_capital(old_text)}, {which}, was not touched; the other one is to be "
                 "regarded as invalid until an update has written it from its beginning."
             )
+        start = self.before.committed
+        start_text = old_text if committed or start is None else f"image {start.name} {start.revision}"
         return (
-            f"The new image is written; {old_text} stays the one after a reset unless the commit was done: "
+            f"The new image is written; {start_text} stays the one after a reset unless the commit was done: "
             "read the firmware info to see which is committed."
         )
 
@@ -326,8 +337,7 @@ def update_firmware(
     :raises ValueError: for arguments that do not fit.
     :raises BenchError: a fault of the bench, or what ``precondition`` raises; a note says how far it came.
     """
-    if run_mode not in _RUN_MODES or run_mode in _SAME_IMAGE_MODES:
-        raise ValueError(f"an update runs the image it wrote: run_mode 0, 1, 4 or 5, not {run_mode}")
+    _check_run_mode(run_mode)
     if attempts < 1:
         raise ValueError(f"a block is written at least once, not {attempts} times")
     if unlock is not None:
@@ -359,22 +369,100 @@ def update_firmware(
         session.execute(0x0107)
         _check_written(update)
     if run:
-        allowed_s = MGMT_INIT_S + (0.0 if run_mode in _HITLESS_MODES else DELAY_TO_RESET_MS / 1e3)
-        with update.step("run", allowed_s) as words:
-            if precondition is not None:
-                precondition()
-            words.append(_run(update, allowed_s))
-        with update.step("verify", None):
-            _learn_limits(session)
-            _check_running(update)
-        if commit:
-            with update.step("commit", session.allowed_s(0x010A)):
-                if unlock is not None:
-                    unlock()
-                _commit(update)
+        _run_and_commit(update, precondition, unlock, commit=commit)
     after, holds = _look(session, before)
     update.tell()
     return update.result(after, holds)
+
+
+def run_image(
+    session: CdbSession,
+    *,
+    progress: Callable[[FirmwareProgress], None] | None = None,
+    precondition: Callable[[], None] | None = None,
+    unlock: Callable[[], None] | None = None,
+    commit: bool = True,
+    run_mode: int = 0,
+    restart_patience_s: float = RESTART_PATIENCE_S,
+) -> FirmwareUpdateResult:
+    """Run the image that does not run now, check that it does, and commit it: the second half of
+    :func:`update_firmware`, for an image that was written with ``run=False``.
+
+    Arguments are those of :func:`update_firmware`. The result has the phases ``run``, ``verify`` and, with
+    ``commit``, ``commit``, and no bytes.
+
+    :raises FirmwareUpdateRefusedError: when the module does not say which one image runs, or calls the other
+        one invalid. Nothing was commanded.
+    :raises FirmwareUpdateError: when a phase fails; says what the module holds now.
+    :raises ValueError: for a ``run_mode`` that does not run the other image.
+    :raises BenchError: a fault of the bench, or what ``precondition`` raises.
+    """
+    _check_run_mode(run_mode)
+    if unlock is not None:
+        unlock()
+    _learn_limits(session)
+    features = read_firmware_features(session)
+    before = read_firmware_info(session)
+    running = before.running
+    other = None if running is None or running.name == "factory" else before.other_than(running)
+    named = [other] if other is not None else [before.a, before.b]
+    if running is None or not any(image.present and image.valid for image in named):
+        raise FirmwareUpdateRefusedError(
+            "No image was run: "
+            + (
+                "the module does not say which one image runs"
+                if running is None
+                else f"beside image {running.name}, which runs, it has no valid one"
+            )
+            + f". It holds {before.summary()}."
+        )
+    plan = _Plan(
+        image=b"",
+        header_bytes=0,
+        block_bytes=0,
+        by_epl=False,
+        skip_erased=False,
+        attempts=1,
+        run_mode=run_mode,
+        restart_patience_s=restart_patience_s,
+    )
+    target = None if other is None else other.name
+    update = _Update(session, plan, features, before, target, progress, session.clock.now_s())
+    _run_and_commit(update, precondition, unlock, commit=commit)
+    after, holds = _look(session, before)
+    update.tell()
+    return update.result(after, holds)
+
+
+def _check_run_mode(run_mode: int) -> None:
+    if run_mode not in _RUN_MODES or run_mode in _SAME_IMAGE_MODES:
+        raise ValueError(
+            f"the image that does not run yet is to be run: run_mode 0, 1, 4 or 5, not {run_mode}"
+        )
+
+
+def _run_and_commit(
+    update: _Update,
+    precondition: Callable[[], None] | None,
+    unlock: Callable[[], None] | None,
+    *,
+    commit: bool,
+) -> None:
+    """Phases ``run``, ``verify`` and, if wanted, ``commit``."""
+    session = update.session
+    allowed_s = MGMT_INIT_S + (0.0 if update.plan.run_mode in _HITLESS_MODES else DELAY_TO_RESET_MS / 1e3)
+    with update.step("run", allowed_s) as words:
+        if precondition is not None:
+            precondition()
+        words.append(_run(update, allowed_s))
+    with update.step("verify", None):
+        _learn_limits(session)
+        _check_running(update)
+    if commit:
+        with update.step("commit", session.allowed_s(0x010A)):
+            if unlock is not None:
+                unlock()
+            _commit(update)
 
 
 def commit_image(session: CdbSession) -> FirmwareInfo:
@@ -516,6 +604,10 @@ def _start(update: _Update) -> list[str]:
     plan, session = update.plan, update.session
     body = encode_body(COMMANDS[0x0101], len(plan.image), 0) + plan.image[: plan.header_bytes]
     words: list[str] = []
+    start = update.before.committed
+    if update.before.safe and (update.before.running is None or start is not update.before.running):
+        # The download may erase it; until 0100h shows that it did not, nothing better may be said.
+        update.danger = _MAY_HAVE_ERASED_START
     try:
         session.execute(0x0101, body)
     except CdbCommandFailedError as error:
@@ -533,7 +625,8 @@ def _start(update: _Update) -> list[str]:
     try:
         now = read_firmware_info(session)
     except CdbCommandFailedError:
-        return words  # it need not answer this during a download
+        # It need not answer this during a download.
+        return [*words, update.danger] if update.danger else words
     running, was = now.running, update.before.running
     lost = [
         image.name
@@ -541,10 +634,15 @@ def _start(update: _Update) -> list[str]:
         if image is not None and image.name != "factory" and image.valid and not now.image(image.name).valid
     ]
     if lost:
-        update.erased_start = True
+        update.danger = _ERASED_START
         update.target = lost[0]
         words.append(_ERASED_START)
-    elif running is not None and was is not None and running.name != was.name:
+        return words
+    if start is not None and start.valid and now.committed == start:
+        update.danger = ""
+    elif update.danger:
+        words.append(update.danger)
+    if running is not None and was is not None and running.name != was.name:
         raise CdbReplyError(
             f"after the start of a download the running image should still be {was}; the module says "
             f"{now.summary()}"
@@ -568,24 +666,12 @@ def _write(update: _Update) -> None:
 
 
 def _write_block(update: _Update, address: int, block: bytes) -> None:
-    where = address.to_bytes(4, "big")
-    clock = update.session.clock
     attempt = 1
     while True:
         try:
-            if update.plan.by_epl:
-                update.session.execute(0x0104, where, block)
-            else:
-                update.session.execute(0x0103, where + block)
+            _send_block(update, address, block, attempt)
         except (ModuleNotRespondingError, CdbTimeoutError, CdbCommandFailedError) as error:
             code = error.code if isinstance(error, CdbCommandFailedError) else None
-            left_s = update.erased_by_s - clock.now_s()
-            if code == NOT_NOW and not update.blocks and left_s > _CLOCK_STEP_S:
-                # Some modules report the start done and go on erasing, for as long as they advertise for it.
-                if not update.retries:
-                    update.retries.append(BlockRetry(address, attempt, f"still erasing: {error}"))
-                clock.sleep(min(_POLL_S, left_s))
-                continue
             if code is not None and code not in _TRY_AGAIN:
                 raise
             if attempt == update.plan.attempts:
@@ -595,6 +681,33 @@ def _write_block(update: _Update, address: int, block: bytes) -> None:
             attempt += 1
         else:
             return
+
+
+def _send_block(update: _Update, address: int, block: bytes, attempt: int) -> None:
+    """Send a block once; the first one again and again while the module still erases.
+
+    Some modules report the start done and go on erasing, for as long as they advertise for it.
+
+    :raises CmisError: as :meth:`CdbSession.execute`.
+    """
+    session, where = update.session, address.to_bytes(4, "big")
+    refused: CdbCommandFailedError | None = None
+    for _ in polls(session.clock, update.erased_by_s, _POLL_S):
+        if refused is not None and not update.retries:
+            update.retries.append(BlockRetry(address, attempt, f"still erasing: {refused}"))
+        try:
+            if update.plan.by_epl:
+                session.execute(0x0104, where, block)
+            else:
+                session.execute(0x0103, where + block)
+        except CdbCommandFailedError as error:
+            if error.code != NOT_NOW or update.blocks:
+                raise
+            refused = error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def _check_written(update: _Update) -> None:
@@ -629,7 +742,7 @@ def _run(update: _Update, allowed_s: float) -> str:
     except CdbTimeoutError:
         pass  # it was sent, and the module is gone: restarting, for all one knows
     last = "it does not answer"
-    while True:
+    for _ in polls(clock, start_s + plan.restart_patience_s, _POLL_S):
         # Whatever was advertised may be different in the new image.
         session.forget()
         try:
@@ -642,13 +755,11 @@ def _run(update: _Update, allowed_s: float) -> str:
             if _is_target(update, info.running) and (restarted or _has_moved(update, info)):
                 break
             last = f"it holds {info.summary()}"
-        elapsed_s = clock.now_s() - start_s
-        if elapsed_s >= plan.restart_patience_s - _CLOCK_STEP_S:
-            raise CdbReplyError(
-                f"the new image did not come up within {elapsed_s:.1f} s of the run command (0109h): {last}. "
-                "The image that is committed comes back at a reset or power cycle."
-            )
-        clock.sleep(min(_POLL_S, plan.restart_patience_s - elapsed_s))
+    else:
+        raise CdbReplyError(
+            f"the new image did not come up within {clock.now_s() - start_s:.1f} s of the run command "
+            f"(0109h): {last}. The image that is committed comes back at a reset or power cycle."
+        )
     elapsed_s = clock.now_s() - start_s
     if elapsed_s > allowed_s + _POLL_S:
         return f"The new image was up after {elapsed_s:.1f} s; tMgmtInit allows {allowed_s:g} s."

@@ -49,7 +49,9 @@ class FirmwareImage:
             )
             if holds
         ]
-        what = f"image {self.name} {self.revision}" if self.present else f"image {self.name} (no information)"
+        if not self.present and not self.running and not self.committed:
+            return f"image {self.name}: no image"
+        what = f"image {self.name}" + (f" {self.revision}" if self.present else "")
         return f"{what}: {', '.join(states)}" if states else f"{what}: idle"
 
 

@@ -11,12 +11,21 @@ CdbCmdComplete (lower:8) is not used: reading it would clear flags that others w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from threading import RLock
+from weakref import WeakKeyDictionary
 
+from drivers.clock import StopRequested, polls, shielded
 from drivers.cmis.cdb.advertisement import CAPTURE_S, CdbAdvertisement, read_advertisement
 from drivers.cmis.cdb.commands import COMMANDS, Command, command, encode_body
-from drivers.cmis.cdb.message import build_message, check_reply, parse_reply_header
+from drivers.cmis.cdb.message import (
+    HEADER_BYTES,
+    build_message,
+    check_reply,
+    parse_message,
+    parse_reply_header,
+)
 from drivers.cmis.cdb.secret import Secret
 from drivers.cmis.cdb.status import ABORTED, CdbStatus
 from drivers.cmis.errors import (
@@ -34,7 +43,7 @@ from drivers.cmis.image import HALF
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule
 from drivers.cmis.pages.cdb import EPL_PAGES, FIRST_EPL_PAGE, LPL_BYTES
-from drivers.cmis.ports import HasLimits, HoldsOff, bus_held
+from drivers.cmis.ports import SHORTEST_ACCESS, HasLimits, HoldsOff, bus_held
 from drivers.errors import BenchError, ConnectionFailedError, InstrumentError, NoReplyError
 
 __all__ = ["UNADVERTISED_LIMIT_S", "CdbReply", "CdbSession"]
@@ -43,8 +52,6 @@ UNADVERTISED_LIMIT_S = 5.0
 """Allowed to a command in the background that the module gives no maximum duration of. CMIS gives none
 either: a choice of this library's, a little longer than the longest tCDBF (4.96 s)."""
 
-_CLOCK_STEP_S = 1e-6
-"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
 _SHORTEST_POLL_S, _LONGEST_POLL_S = 0.001, 0.050
 
 _LPL_PAGE = FIELDS["CdbCommandID"].page
@@ -52,6 +59,9 @@ _TRIGGER = FIELDS["CdbCommandID"]
 _REPLY_HEADER = FIELDS["CdbRPLLength"]
 _LPL = FIELDS["CdbLPL"]
 _SHOWN_BYTES = 16
+
+_LOCKS: WeakKeyDictionary[object, dict[int, RLock]] = WeakKeyDictionary()  # by memory and instance
+_LOCKS_LOCK = RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,8 @@ class CdbReply:
 
 
 class CdbSession:
-    """Commands to one CDB instance of a module, one after the other. Does no I/O when it is constructed.
+    """Commands to one CDB instance of a module, one after the other, also those of several sessions and
+    threads that share its memory port (but for :meth:`abort`). Does no I/O when it is constructed.
 
     ``instance``: 1 or 2. ``strict``: replies' check codes must be right; else only not 0. ``trace`` is called
     with one line of text for each command; bodies of password commands are not in it. ``first_look_s``: 0,
@@ -111,6 +122,7 @@ class CdbSession:
         self._limits_s: dict[int, float] = {}
         self._longest_s: float | None = None
         self._firmware_access_bytes: int | None = None
+        self._lock = _lock_of(module.memory, instance)
 
     @property
     def status_register(self) -> str:
@@ -193,16 +205,25 @@ class CdbSession:
         :raises CdbBusyError: when an earlier command is not done in the time allowed. Nothing was sent.
         :raises CdbTimeoutError: when this command is not.
         :raises CdbCommandFailedError: when the module says that it failed.
-        :raises CdbReplyError: when the reply is damaged.
+        :raises CdbReplyError: when the reply is damaged, or another command's.
         :raises ModuleNotRespondingError: when the command could not be sent. It was not executed.
+
+        The body of a password command is overwritten with zeros however the call ends, a stop of the run
+        included. Where that cannot be done the error says so.
         """
         entry = command(number)
         if entry.secret and isinstance(body, bytes):
             body = Secret(body)
         self._check_payload(entry, len(body), len(epl))
         allowed_s = self.allowed_s(number) if max_duration_s is None else max_duration_s
-        if not when_busy:
-            self._wait_until_idle(entry, allowed_s)
+        # An abort is for what another thread waits for, so it does not wait for that one.
+        alone: AbstractContextManager[object] = nullcontext() if when_busy else self._lock
+        with alone:
+            if not when_busy:
+                self._wait_until_idle(entry, allowed_s)
+            return self._execute(entry, body, epl, allowed_s)
+
+    def _execute(self, entry: Command, body: bytes | Secret, epl: bytes, allowed_s: float) -> CdbReply:
         # The error is raised outside of the handler, so that a password's bytes are neither in its text nor
         # in the texts and frames of an error it came from.
         problem: Exception | None = None
@@ -214,22 +235,30 @@ class CdbSession:
             problem = _without_text(entry, error)
         if problem is not None:
             self._tell(entry, body, epl, "could not be sent")
-            with suppress(CmisError, BenchError):  # a part of it may be there; the problem itself is raised
-                self._wipe(len(body))
+            _add_to(problem, self._wipe(len(body), CAPTURE_S))  # a part of it may be there
             raise problem
         start_s = self.clock.now_s()
-        status = self._wait_until_done(entry, start_s, allowed_s)
+        try:
+            status = self._wait_until_done(entry, start_s, allowed_s)
+        except BaseException as error:
+            if entry.secret:
+                left_s = max(0.0, start_s + allowed_s - self.clock.now_s())
+                _add_to(error, self._wipe(len(body), self._hold_off_s(left_s)))
+            raise
         elapsed_s = self.clock.now_s() - start_s
         self._tell(entry, body, epl, f"{status.text} after {elapsed_s * 1e3:.1f} ms")
-        if entry.secret:
-            self._wipe(len(body))
+        leftover = self._wipe(len(body), 0.0) if entry.secret else ""
         if not status.succeeded:
-            raise CdbCommandFailedError(
+            failure = CdbCommandFailedError(
                 f"CDB command {entry.title}: {self.status_register} reads {status.text}; expected 01h. "
                 f"{status.advice}".rstrip(),
-                command=number,
+                command=entry.number,
                 code=status.raw,
             )
+            _add_to(failure, leftover)
+            raise failure
+        if leftover:
+            raise CdbError(f"CDB command {entry.title} was executed. {leftover}")
         data, in_epl = self._reply(entry) if entry.replies else (b"", False)
         return CdbReply(entry, status, data, in_epl, elapsed_s, allowed_s)
 
@@ -309,19 +338,26 @@ class CdbSession:
                 f"{advertised.epl_pages} pages of {HALF} bytes for it ({FIELDS['CdbMaxPagesEPL'].where})"
             )
 
-    def _access_bytes(self, entry: Command) -> int:
+    def _access_bytes(self, entry: Command, *, writing: bool) -> int:
+        """Bytes of the longest access that the module advertises for this command and the port takes."""
         longest = self.advertised().access_bytes
         if entry.group == "firmware" and self._firmware_access_bytes is not None:
             longest = self._firmware_access_bytes
         memory = self.module.memory
         if isinstance(memory, HasLimits):
-            longest = min(longest, memory.limits.longest_write(_LPL_PAGE))
+            limits = memory.limits
+            port = limits.longest_write(_LPL_PAGE) if writing else limits.longest_read(_LPL_PAGE)
+            longest = min(longest, port)
         return min(longest, HALF)
+
+    def _hold_off_s(self, allowed_s: float) -> float:
+        """For how much of this time the module may refuse to acknowledge."""
+        return min(allowed_s, CAPTURE_S) if self.advertised().background else allowed_s
 
     def _send(self, entry: Command, body: bytes | Secret, epl: bytes) -> None:
         plain = body.reveal() if isinstance(body, Secret) else body
         message = build_message(entry.number, plain, len(epl))
-        longest = self._access_bytes(entry)
+        longest = self._access_bytes(entry, writing=True)
         with bus_held(self.module.memory):  # half a message and half of another one make no message
             for start in range(0, len(epl), HALF):
                 self._write_pieces(FIRST_EPL_PAGE + start // HALF, HALF, epl[start : start + HALF], longest)
@@ -358,7 +394,7 @@ class CdbSession:
 
     def _wait_until_done(self, entry: Command, start_s: float, allowed_s: float) -> CdbStatus:
         advertised = self.advertised()
-        hold_off_s = min(allowed_s, CAPTURE_S) if advertised.background else allowed_s
+        hold_off_s = self._hold_off_s(allowed_s)
         if self._first_look_s:
             self.clock.sleep(min(self._first_look_s, allowed_s))
         status, quiet = self._look_until_idle(start_s, allowed_s, hold_off_s)
@@ -388,10 +424,16 @@ class CdbSession:
         ``hold_off_s``: for how long the module may refuse to acknowledge.
         """
         memory = self.module.memory
-        while True:
-            status: CdbStatus | None = None
-            quiet: ModuleNotRespondingError | None = None
-            left_s = max(0.0, start_s + allowed_s - self.clock.now_s())
+        until_s = start_s + allowed_s
+        status: CdbStatus | None = None
+        quiet: ModuleNotRespondingError | None = None
+
+        def interval_s() -> float:
+            return min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, (self.clock.now_s() - start_s) / 10))
+
+        for _ in polls(self.clock, until_s, interval_s):
+            status = quiet = None
+            left_s = max(0.0, until_s - self.clock.now_s())
             if isinstance(memory, HoldsOff):
                 memory.expect_hold_off(min(hold_off_s, left_s))
             try:
@@ -400,17 +442,20 @@ class CdbSession:
                 quiet = error  # a port that cannot be told for how long gives up earlier than allowed
             if status is not None and not status.busy:
                 return status, None
-            elapsed_s = self.clock.now_s() - start_s
-            if elapsed_s >= allowed_s - _CLOCK_STEP_S:
-                return status, quiet
-            interval_s = min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, elapsed_s / 10))
-            self.clock.sleep(min(interval_s, allowed_s - elapsed_s))
+        return status, quiet
 
     def _reply(self, entry: Command) -> tuple[bytes, bool]:
         what = f"CDB command {entry.title}"
-        longest = self._access_bytes(entry)
-        raw = self.module.memory.read(self._bank, _LPL_PAGE, _REPLY_HEADER.byte, 2)
-        header = parse_reply_header(raw, what=what)
+        longest = self._access_bytes(entry, writing=False)
+        # The whole header in one read, so that the lengths are of the command that is named.
+        raw = self.module.memory.read(self._bank, _LPL_PAGE, _TRIGGER.byte, HEADER_BYTES)
+        number = parse_message(raw).command
+        if number != entry.number:
+            raise CdbReplyError(
+                f"{what}: {_TRIGGER.where} holds {number:04X}h, so the reply is another command's. Somebody "
+                "else uses this CDB instance: send the command again when nobody does."
+            )
+        header = parse_reply_header(raw[_REPLY_HEADER.byte - _TRIGGER.byte :], what=what)
         pages = header.epl_pages
         if pages > self.advertised().epl_pages:
             raise CdbReplyError(
@@ -423,21 +468,25 @@ class CdbSession:
         check_reply(header, data, strict=self._strict, what=what)
         return data, bool(pages)
 
-    def _wipe(self, length: int) -> None:
-        """Take a password off page 9Fh, where a dump would show it.
-
-        :raises CdbError: when that cannot be done.
-        """
-        problem: Exception | None = None
+    def _wipe(self, length: int, hold_off_s: float) -> str:
+        """Take a password off page 9Fh, where a dump would show it. Returns what is to be said when that
+        cannot be done, else nothing. ``hold_off_s``: for how long the module may refuse to acknowledge."""
+        memory = self.module.memory
+        leftover = (
+            f"The body of the password command could not be removed from {_LPL.where}: it may still lie "
+            "there, where a dump of the module shows it, until the next command"
+        )
         try:
-            self._write_pieces(_LPL_PAGE, _LPL.byte, bytes(length), 8)
-        except CmisError as error:
-            problem = error
-        if problem is not None:
-            raise CdbError(
-                f"the password command was executed, but its body could not be removed from {_LPL.where} "
-                f"({problem}): a dump of the module may show the password until the next command"
-            ) from problem
+            with shielded(self.clock):  # who stops the run does not want to leave a password behind
+                if isinstance(memory, HoldsOff):
+                    memory.expect_hold_off(hold_off_s)
+                self._write_pieces(_LPL_PAGE, _LPL.byte, bytes(length), SHORTEST_ACCESS)
+        except (CmisError, BenchError) as error:
+            return f"{leftover} ({error})."
+        except StopRequested as stop:  # of a clock that cannot be shielded
+            stop.add_note(f"{leftover}.")
+            raise
+        return ""
 
     def _tell(self, entry: Command, body: bytes | Secret, epl: bytes, outcome: str) -> None:
         if self._trace is None:
@@ -448,6 +497,26 @@ class CdbSession:
             shown = body[:_SHOWN_BYTES].hex(" ") + (" ..." if len(body) > _SHOWN_BYTES else "")
         extended = f" + {len(epl)} bytes of EPL" if epl else ""
         self._trace(f"CDB{self.instance} {entry.title} [{shown}]{extended}: {outcome}")
+
+
+def _lock_of(memory: object, instance: int) -> RLock:
+    """The lock of one CDB instance, whatever session it is reached by. A port that cannot be referred to
+    weakly has none in common."""
+    try:
+        with _LOCKS_LOCK:
+            return _LOCKS.setdefault(memory, {}).setdefault(instance, RLock())
+    except TypeError:
+        return RLock()
+
+
+def _add_to(error: BaseException, leftover: str) -> None:
+    """Let an error tell of a password that was left behind, in its text where it is ours to change."""
+    if not leftover:
+        return
+    if isinstance(error, CmisError):
+        error.args = (f"{error} {leftover}",)
+    else:
+        error.add_note(leftover)
 
 
 def _without_text(what: Command | str, error: CmisError | BenchError) -> Exception:

@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from drivers.cmis import information
+from drivers.cmis.access import WRITE_HOLD_OFF_S
 from drivers.cmis.codes import ConfigStatus
 from drivers.cmis.configuration.control_sets import staged_name, trigger_name
 from drivers.cmis.module import CmisModule, lane_bits
-from drivers.cmis.states import WRITE_HOLD_OFF_S, Look, Wait, advertised_s, watch
+from drivers.cmis.states import Look, Wait, advertised_s, watch
 from drivers.cmis.wording import by_lane, host_lanes, where
 
 CONFIG_STATUS_S = 1.0
@@ -22,6 +23,9 @@ CONFIG_STATUS_S = 1.0
 MaxDurationDPInit is used where it is longer."""
 EVIDENCE_S = 0.05
 """How long a sign of the trigger is looked for: five times what a module may hold off before it acts."""
+
+REPEATED_REJECTION_S = 0.5
+"""How long a sign of the trigger is looked for while ConfigStatus shows an earlier command's rejection."""
 
 _DONE = ConfigStatus.ConfigSuccess
 _BUSY = ConfigStatus.ConfigInProgress
@@ -58,6 +62,9 @@ ADVICE: Mapping[int, str] = {
 """What to do about a result, by code. Vendor-specific codes have none."""
 
 
+SAME_REJECTION = "The same rejection as before; nothing shows that the trigger was taken up."
+
+
 def status_text(status: ConfigStatus) -> str:
     """A result in words, with what to do about it."""
     text = f"{status.explanation[:1].upper()}{status.explanation[1:]}."
@@ -68,12 +75,14 @@ def status_text(status: ConfigStatus) -> str:
 class Applied:
     """What became of a trigger. ``wait``: as a whole; ``status``: last ConfigStatus of the 8 host lanes;
     ``unshown``: lanes with success of which nothing showed that the module took up the trigger;
-    ``pending``: lanes on which DPInitPending was seen."""
+    ``pending``: lanes on which DPInitPending was seen; ``repeated``: lanes with the same rejection as before,
+    of which nothing showed that the module took up the trigger."""
 
     wait: Wait
     status: tuple[ConfigStatus, ...]
     unshown: tuple[int, ...]
     pending: tuple[int, ...]
+    repeated: tuple[int, ...] = ()
 
 
 class _Evidence:
@@ -149,16 +158,18 @@ def apply(
         refused = tuple(lane for lane in ordered if status[lane - 1] not in (_BUSY, _DONE))
         if refused:
             reasons = dict.fromkeys(status[lane - 1].explanation for lane in refused)
-            # What is as it was before may still change when the command is taken up.
-            final = any(
-                lane not in evidence.unmoved or status[lane - 1] != before[lane - 1] for lane in refused
-            ) and all(status[lane - 1] is not ConfigStatus.ConfigUndefined for lane in refused)
+            # What is as it was before may still change when the command is taken up: wait a little for that.
+            repeated = all(
+                lane in evidence.unmoved and status[lane - 1] == before[lane - 1] for lane in refused
+            )
+            over = not repeated or clock.now_s() - start_s >= REPEATED_REJECTION_S
+            final = over and all(status[lane - 1] is not ConfigStatus.ConfigUndefined for lane in refused)
             wrong = {lane: status[lane - 1].name for lane in (*refused, *waiting)}
             return Look(
                 False,
                 by_lane(wrong),
                 tuple(sorted(wrong)),
-                f"The module says: {'; '.join(reasons)}.",
+                f"The module says: {'; '.join(reasons)}.{f' {SAME_REJECTION}' * repeated}",
                 hopeless=final and not waiting,
             )
         if waiting:
@@ -187,7 +198,12 @@ def apply(
         explanation=f"{trigger} was written; one result is due for all lanes of a data path.",
     )
     unshown = tuple(lane for lane in evidence.unmoved if status[lane - 1] is _DONE)
-    return Applied(wait, status, unshown, tuple(sorted(evidence.pending)))
+    repeated = tuple(
+        lane
+        for lane in evidence.unmoved
+        if status[lane - 1] not in (_DONE, _BUSY, ConfigStatus.ConfigUndefined)
+    )
+    return Applied(wait, status, unshown, tuple(sorted(evidence.pending)), repeated)
 
 
 def wait_until_in_force(
@@ -227,6 +243,8 @@ __all__ = [
     "ADVICE",
     "CONFIG_STATUS_S",
     "EVIDENCE_S",
+    "REPEATED_REJECTION_S",
+    "SAME_REJECTION",
     "Applied",
     "apply",
     "config_limit_s",

@@ -162,7 +162,10 @@ class _Configuration:
         if before:
             steps.look_at_others(plan, before)
         lanes = self._lane_results(plan)
-        return ConfigurationResult(lanes, tuple(self.findings.notes), clock.now_s() - start_s)
+        result = ConfigurationResult(lanes, tuple(self.findings.notes), clock.now_s() - start_s)
+        if result.ok:
+            self.module.configuration_settled()
+        return result
 
     def _require_possible(self) -> None:
         module = self.module

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drivers.cmis.codes import ConfigStatus, DataPathState
-from drivers.cmis.configuration.apply import Applied, status_text
+from drivers.cmis.configuration.apply import SAME_REJECTION, Applied, status_text
 from drivers.cmis.configuration.control_sets import LaneConfig
 from drivers.cmis.states import Wait
 from drivers.cmis.wording import by_lane, host_lanes, where
@@ -121,11 +121,11 @@ class Findings:
     def fail_status(self, lane: int, applied: Applied) -> None:
         """A trigger did not lead to success on this lane."""
         status, wait = applied.status[lane - 1], applied.wait
-        late = (
-            f"Not final after {wait.elapsed_s:.3f} s, {wait.allowed_s:g} s are allowed. "
-            if wait.ran_out and wait.allowed_s is not None
-            else ""
-        )
+        late = ""
+        if lane in applied.repeated:
+            late = f"{SAME_REJECTION} "
+        elif wait.ran_out and wait.allowed_s is not None:
+            late = f"Not final after {wait.elapsed_s:.3f} s, {wait.allowed_s:g} s are allowed. "
         text = f"{late}{status_text(status)}"
         self.fail(lane, "ConfigStatus", ConfigStatus.ConfigSuccess.name, status.name, wait, text)
 

@@ -29,7 +29,7 @@ from drivers.cmis.states import (
     wait_for_data_paths,
     watch,
 )
-from drivers.cmis.wording import by_lane, host_lanes, where
+from drivers.cmis.wording import by_lane, host_lanes, lanes_text, where
 
 _ACTIVATED, _INITIALIZED, _DEACTIVATED = (
     DataPathState.DPActivated,
@@ -52,6 +52,7 @@ class ConfigurationSteps:
     bank: int
     findings: Findings
     applied_at_s: float = 0.0
+    pending: tuple[int, ...] = ()
 
     def settle(self, plan: Plan) -> None:
         """Triggers are ignored on lanes that are busy or on their way: wait for those that will be triggered.
@@ -224,7 +225,7 @@ class ConfigurationSteps:
         )
         settings = self._stage_settings(paths)
         applied = apply(module, lanes, control_set=self.control_set, immediate=self.immediate, bank=bank)
-        self.applied_at_s = module.clock.now_s()
+        self.applied_at_s, self.pending = module.clock.now_s(), applied.pending
         for lane in lanes:
             if applied.status[lane - 1] is not ConfigStatus.ConfigSuccess:
                 self.findings.fail_status(lane, applied)
@@ -258,15 +259,20 @@ class ConfigurationSteps:
         if not given:
             return {}
         module, bank = self.module, self.bank
+        active = read_config(module, bank=bank)
         in_force = signal_integrity.read_settings(module, bank=bank)
-        settings = {
-            lane: signal_integrity.complete(item, in_force[lane - 1])
-            for path in given
-            if path.request.signal_integrity is not None
-            for lane, item in signal_integrity.per_lane(
-                path.request.signal_integrity, path.host_lanes
-            ).items()
-        }
+        support = signal_integrity.advertised(module)
+        settings = {}
+        for path in given:
+            assert path.request.signal_integrity is not None
+            items = signal_integrity.per_lane(path.request.signal_integrity, path.host_lanes)
+            for lane, item in items.items():
+                now = active[lane - 1]
+                if (now.app_sel, now.data_path_id) == (path.config.app_sel, path.config.data_path_id):
+                    # What another application had, or what nobody offers, says nothing of this one.
+                    item = signal_integrity.complete(item, support.offered(in_force[lane - 1]))
+                support.require(item)
+                settings[lane] = item
         signal_integrity.stage_settings(module, settings, self.control_set, bank=bank)
         return settings
 
@@ -308,27 +314,47 @@ class ConfigurationSteps:
         held = [lane for path in paths if path.cycled for lane in path.host_lanes]
         # These go through all states by themselves; what is committed immediately stays where it is.
         recycled = [lane for lane in wanted if lane not in held and not self.immediate]
-        limits = {self._limit(states[lane - 1], state, lane in recycled) for lane, state in wanted.items()}
+        limits = {
+            self._limit(states[lane - 1], any_of[-1], lane in recycled) for lane, any_of in wanted.items()
+        }
         allowed_s, names = max((advertised_s(module, *names), names) for names in limits)
         since_s = self.applied_at_s
-        if recycled:
-            self._see_recycling(recycled)
+        unseen = [lane for lane in recycled if lane not in self.pending]
+        if unseen:
+            self._see_recycling(unseen)
         if held:
             since_s = module.clock.now_s()
             change_lanes(module, "DPDeinit", clear_lanes=held, bank=bank)
         wait = wait_for_data_paths(
-            module, wanted, wanted, allowed_s, bank=bank, since_s=since_s, explanation=limit_text(names)
+            module,
+            wanted,
+            wanted,
+            allowed_s,
+            bank=bank,
+            since_s=since_s,
+            explanation=limit_text(names),
+            # CMIS has it set from ApplyDPInit until DPInit is over. ApplyImmediate does not concern it.
+            initialised=() if self.immediate else tuple(wanted),
         )
+        pending = information.lanes_set(module.registers, "DPInitPending", bank)
         states = module.data_path_states(bank)
-        for lane, state in wanted.items():
+        for lane, any_of in wanted.items():
+            expected, found = " or ".join(state.name for state in any_of), states[lane - 1]
             if not wait.reached and (lane in wait.lanes or not wait.lanes):
-                self.findings.fail(lane, "DPStateHostLane", state.name, states[lane - 1].name, wait)
+                if lane in pending and found in any_of and not self.immediate:
+                    text = (
+                        f"The lane is in {found.name}, but what was applied has not been initialised. "
+                        f"{wait.explanation}"
+                    )
+                    self.findings.fail(lane, "DPInitPending", "0, cleared by DPInit", "1", wait, text)
+                else:
+                    self.findings.fail(lane, "DPStateHostLane", expected, found.name, wait)
                 continue
             self.findings.outcomes[lane] = Outcome(
                 True,
                 where("DPStateHostLane"),
-                state.name,
-                state.name,
+                expected,
+                (found if found in any_of else any_of[0]).name,  # it may have gone on since
                 "" if wait.measured else wait.explanation,
                 wait.lane_elapsed_s.get(lane, wait.elapsed_s),
                 allowed_s,
@@ -339,15 +365,25 @@ class ConfigurationSteps:
             return data_path_limits([state], wanted)
         return (*data_path_limits([_ACTIVATED], _DEACTIVATED), *data_path_limits([_DEACTIVATED], wanted))
 
-    def _final_states(self, paths: Sequence[PlannedPath]) -> dict[int, DataPathState]:
+    def _final_states(self, paths: Sequence[PlannedPath]) -> dict[int, tuple[DataPathState, ...]]:
+        """States of which any will do, by host lane; the last is the farthest."""
         registers = self.module.registers
         off = {
             lane
             for name in ("OutputDisableTx", "OutputSquelchForceTx")
             for lane in information.lanes_set(registers, name, self.bank)
         }
-        wanted = {}
+        wanted: dict[int, tuple[DataPathState, ...]] = {}
         for path in paths:
+            if off and not path.media_lanes:
+                self.findings.notes.append(
+                    f"The data path of {host_lanes(path.host_lanes)} may end in {_INITIALIZED.name} or in "
+                    f"{_ACTIVATED.name}: the module does not say which media lanes it has, and "
+                    f"{where('OutputDisableTx')} or {where('OutputSquelchForceTx')} is set on media lanes "
+                    f"{lanes_text(off)}."
+                )
+                wanted.update(dict.fromkeys(path.host_lanes, (_INITIALIZED, _ACTIVATED)))
+                continue
             dark = off.intersection(path.media_lanes)
             if dark:
                 self.findings.notes.append(
@@ -355,7 +391,7 @@ class ConfigurationSteps:
                     f"{where('OutputDisableTx')} or {where('OutputSquelchForceTx')} is set on media lanes "
                     f"{', '.join(map(str, sorted(dark)))}."
                 )
-            wanted.update(dict.fromkeys(path.host_lanes, _INITIALIZED if dark else _ACTIVATED))
+            wanted.update(dict.fromkeys(path.host_lanes, (_INITIALIZED if dark else _ACTIVATED,)))
         return wanted
 
     def _see_recycling(self, lanes: Sequence[int]) -> None:

@@ -19,12 +19,13 @@ from drivers.cmis.description.identity import APPLICATIONS, IDENTITY, MEDIA
 from drivers.cmis.description.lanes import FLAGS, HOST_LANES, MEDIA_LANES
 from drivers.cmis.description.layout import sentences
 from drivers.cmis.description.sections import MIRRORED, Section, page_of, subject_of
-from drivers.cmis.dump.formats import page_name
+from drivers.cmis.dump.formats import page_name, some_of
 from drivers.cmis.errors import CmisError
 from drivers.cmis.image import MemoryImage
 
 __all__ = ["SECTIONS", "describe", "render_text"]
 
+_MOST_PAGES = 32
 SECTIONS: tuple[Section, ...] = (
     NOTES,
     IDENTITY,
@@ -64,7 +65,7 @@ def describe(image: MemoryImage, bank: int = 0) -> dict[str, Any]:
             description[section.name] = None
             unavailable.append({"section": section.name, "reason": subject.reason(error)})
     if subject.mirrored:
-        names = ", ".join(page_name(*place) for place in subject.mirrored)
+        names = ", ".join(some_of([page_name(*place) for place in subject.mirrored], _MOST_PAGES))
         unavailable.append({"section": f"page {names}", "reason": MIRRORED})
     description["unavailable"] = unavailable
     return description

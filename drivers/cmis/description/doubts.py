@@ -12,7 +12,7 @@ from drivers.cmis import codes, information
 from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.description.layout import pairs, sentences
 from drivers.cmis.description.sections import Page, Plain, Section, Subject
-from drivers.cmis.dump.formats import page_name
+from drivers.cmis.dump.formats import page_name, some_of
 from drivers.cmis.errors import CmisError
 from drivers.cmis.fields import LANES
 from drivers.cmis.image import CHECKSUM_PAGES, HALF, page_checksum
@@ -20,6 +20,7 @@ from drivers.cmis.information import get_float, get_int, get_text
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.wording import lanes_text, where
 
+_MOST_NOT_READ = 64
 _KNOWN_MAJOR_REVISIONS = range(3, 6)
 _TEXTS = ("VendorName", "VendorPN", "VendorRev", "VendorSN", "DateCode")
 _THRESHOLDS = ("TempMon", "VccMon", "TxPower", "TxBias", "RxPower")
@@ -200,15 +201,11 @@ def _checksums(subject: Subject) -> Plain:
 
 def _pages(subject: Subject) -> Plain:
     held = sorted({*subject.image.pages(), *subject.mirrored})
-    return [
-        page_name(0 if bank == subject.bank else bank, page)
-        for bank, page in held
-        if bank in (0, subject.bank)
-    ]
+    return [page_name(bank, page) for bank, page in held if bank in (0, subject.bank)]
 
 
 def _not_read(subject: Subject) -> Plain:
-    return [str(span) for span in subject.image.unread()]
+    return some_of(subject.image.unread(), _MOST_NOT_READ)
 
 
 def _notes_text(description: Mapping[str, Plain], page: Page) -> Sequence[str]:

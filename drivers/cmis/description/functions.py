@@ -11,11 +11,12 @@ from drivers.cmis.cdb.advertisement import read_advertisement
 from drivers.cmis.description.condition import limits_plain
 from drivers.cmis.description.layout import pairs, table
 from drivers.cmis.description.sections import Page, Plain, Section, Subject
+from drivers.cmis.description.usage import LanesInUse, lanes_in_use
 from drivers.cmis.diagnostics.capabilities import Side, read_capabilities
 from drivers.cmis.errors import CmisError, NotAdvertisedError
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.pages.page_04h import GRIDS
-from drivers.cmis.vdm import read_vdm, support
+from drivers.cmis.vdm import VdmReading, read_vdm, support
 
 
 def _laser(subject: Subject) -> Plain:
@@ -186,6 +187,7 @@ def _vdm(subject: Subject) -> Plain:
     offered = support(image, bank)
     if not offered.supported:
         return {"supported": False, "reason": offered.reason}
+    used = lanes_in_use(subject)
     return {
         "supported": True,
         "groups": offered.groups,
@@ -199,13 +201,21 @@ def _vdm(subject: Subject) -> Plain:
                 "unit": item.unit,
                 "value": _finite(item.value),
                 "limits": None if item.thresholds is None else limits_plain(item.thresholds),
-                "state": item.state,
+                "state": "unused" if _is_unused(item, used) else item.state,
                 "reason": item.reason,
                 "notes": list(item.instance.notes),
             }
             for item in read_vdm(image, bank)
         ],
     }
+
+
+def _is_unused(item: VdmReading, used: LanesInUse | None) -> bool:
+    """Whether nothing is sent or received that could be judged. What comes with no lane is of all lanes."""
+    if used is None or item.instance.observable.side is None:
+        return False
+    lanes = used.media if item.instance.observable.side == "media" else used.host
+    return not lanes if item.instance.lane is None else item.instance.lane not in lanes
 
 
 def _finite(value: float | None) -> float | None:

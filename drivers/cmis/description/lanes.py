@@ -8,6 +8,7 @@ from drivers.cmis import information
 from drivers.cmis.codes import ConfigStatus, DataPathState
 from drivers.cmis.description.condition import QUANTITIES, against, bar_of, limits_of
 from drivers.cmis.description.layout import pairs, table
+from drivers.cmis.description.usage import lanes_in_use
 from drivers.cmis.description.sections import Page, Plain, Section, Subject
 from drivers.cmis.errors import PageUnavailableError
 from drivers.cmis.fields import LANES
@@ -17,6 +18,8 @@ from drivers.cmis.wording import lanes_text
 from drivers.units import LOWEST_DBM
 
 _BAR_WIDTH = 12
+_LANE_PAGE = 0x11
+_JUDGED_FINE = ("ok", "not set", "no thresholds", "off", "unused")
 _COLUMNS = (("tx_power_dbm", "tx_power_w"), ("rx_power_dbm", "rx_power_w"), ("bias_ma", "tx_bias_ma"))
 
 
@@ -60,21 +63,68 @@ def _host_lanes(subject: Subject) -> Plain:
 
 def _media_lanes(subject: Subject) -> Plain:
     image, bank = subject.image, subject.bank
-    present = information.media_lanes_present(image)
-    monitors = information.read_lane_monitors(image, bank)
+    present, monitors, unknown = _lane_monitors(subject)
     limits = limits_of(subject)
     _, flags = _flags_by_lane(subject)
-    return [
-        {
+    used, sending = lanes_in_use(subject), _lanes_sending(subject)
+    found = []
+    for item in monitors:
+        plain: dict[str, Plain] = {
             "lane": item.lane,
             "present": item.lane in present,
             "tx_power_dbm": against(item.tx_power_w, limits.get("tx_power_w"), power=True),
             "rx_power_dbm": against(item.rx_power_w, limits.get("rx_power_w"), power=True),
             "bias_ma": against(item.bias_ma, limits.get("tx_bias_ma")),
             "flags": flags.get(item.lane, []),
+            "unknown": unknown,
         }
-        for item in monitors
-    ]
+        idle = used is not None and item.lane not in used.media
+        silent = sending is not None and item.lane not in sending
+        for name, off in (("tx_power_dbm", silent), ("bias_ma", silent), ("rx_power_dbm", False)):
+            if plain[name] is not None and (idle or off):
+                plain[name]["verdict"] = "unused" if idle else "off"
+        found.append(plain)
+    return found
+
+
+def _lane_monitors(
+    subject: Subject,
+) -> tuple[tuple[int, ...], tuple[information.LaneMonitor, ...], list[str]]:
+    """Lanes that are implemented, the monitors of all, and what is not known of them.
+
+    Of page 11h alone, as `ethtool` shows single pages, the monitors are given as they stand in it.
+    """
+    image, bank = subject.image, subject.bank
+    unknown = []
+    try:
+        present = information.media_lanes_present(image)
+    except PageUnavailableError:
+        if image.has(0, 0x00) or not image.has(bank, _LANE_PAGE):
+            raise
+        present = tuple(range(1, LANES + 1))
+        unknown.append("which lanes are implemented is not known (00h:210)")
+    try:
+        return present, information.read_lane_monitors(image, bank), unknown
+    except PageUnavailableError:
+        if image.has(0, 0x01) or not image.has(bank, _LANE_PAGE):
+            raise
+    unknown.append(
+        "without page 01h neither the monitors that there are nor the multiplier of the bias are known; 1 is taken"
+    )
+    columns = [information.get_lanes(image, name, bank) for name in ("TxPower", "RxPower", "TxBias")]
+    monitors = tuple(
+        information.LaneMonitor(lane, *values)
+        for lane, values in enumerate(zip(*columns, strict=True), start=1)
+    )
+    return present, monitors, unknown
+
+
+def _lanes_sending(subject: Subject) -> tuple[int, ...] | None:
+    """Media lanes whose output is valid (11h:133); None where that was not read."""
+    try:
+        return information.lanes_set(subject.image, "OutputStatusTx", subject.bank)
+    except PageUnavailableError:
+        return None
 
 
 def _flags(subject: Subject) -> Plain:
@@ -93,6 +143,7 @@ def _host_lanes_text(description: Mapping[str, Plain], page: Page) -> Sequence[s
         item["app_sel"]: f"{item['host_interface']} to {item['media_interface']}"
         for item in description["applications"] or ()
     }
+    missing = "unknown" if description["applications"] is None else "not advertised"
     groups: list[tuple[list[int], tuple[str, ...]]] = []
     for item in lanes:
         app_sel = item["app_sel"]
@@ -100,7 +151,7 @@ def _host_lanes_text(description: Mapping[str, Plain], page: Page) -> Sequence[s
             str(item["data_path_first_lane"]) if app_sel else "-",
             item["data_path_state"],
             item["config_status"],
-            f"{app_sel}: {names.get(app_sel, 'not advertised')}" if app_sel else "unused",
+            f"{app_sel}: {names.get(app_sel, missing)}" if app_sel else "unused",
         )
         if groups and groups[-1][1] == row:
             groups[-1][0].append(item["lane"])
@@ -141,7 +192,7 @@ def _media_lanes_text(description: Mapping[str, Plain], page: Page) -> Sequence[
                 _value(item[name], QUANTITIES[key].digits, power=power),
                 bar_of(item[name], page, _BAR_WIDTH),
             ]
-            if item[name] is not None and item[name]["verdict"] not in ("ok", "not set", "no thresholds"):
+            if item[name] is not None and item[name]["verdict"] not in _JUDGED_FINE:
                 beyond.setdefault((QUANTITIES[key].label, item[name]["verdict"]), []).append(item["lane"])
         rows.append(row)
     absent = [name for name, key in _COLUMNS if (name, key) not in columns]
@@ -150,10 +201,19 @@ def _media_lanes_text(description: Mapping[str, Plain], page: Page) -> Sequence[
         f"  beyond {verdict}: {label} of lane{'s' * (len(numbers) > 1)} {lanes_text(numbers)}"
         for (label, verdict), numbers in beyond.items()
     ]
+    lines += (f"  {text}" for text in shown[0]["unknown"])
+    for verdict, text in (("unused", "in no active data path"), ("off", "transmitter off (11h:133)")):
+        numbers = [item["lane"] for item in shown if _is(item, verdict)]
+        if numbers:
+            lines.append(f"  not judged, {text}: lane{'s' * (len(numbers) > 1)} {lanes_text(numbers)}")
     if absent:
         labels = ", ".join(QUANTITIES[key].label for name, key in _COLUMNS if name in absent)
         lines.append(f"  {labels}: no such monitor, or no valid multiplier (01h:160)")
     return lines
+
+
+def _is(item: Mapping[str, Plain], verdict: str) -> bool:
+    return any(item[name] is not None and item[name]["verdict"] == verdict for name, _ in _COLUMNS)
 
 
 def _value(item: Mapping[str, Plain] | None, digits: int, *, power: bool) -> str:

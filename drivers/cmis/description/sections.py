@@ -8,6 +8,7 @@ from typing import Any
 
 from drivers.cmis import information
 from drivers.cmis.description.bars import ASCII, UNICODE, BarStyle
+from drivers.cmis.dump.formats import some_of
 from drivers.cmis.errors import BytesNotReadError, CmisError, PageUnavailableError
 from drivers.cmis.image import MemoryImage, mirrored_pages
 
@@ -15,6 +16,7 @@ Plain = Any
 """What JSON can hold: dict, list, str, int, float, bool, None."""
 
 
+_MOST_SPANS = 8
 MIRRORED = "what page 00h holds is there too: a module shows it in place of a page that it does not have"
 """Why pages are not decoded that :func:`drivers.cmis.image.mirrored_pages` finds."""
 
@@ -31,8 +33,8 @@ class Subject:
     def reason(self, error: CmisError) -> str:
         """Why something is not there, as far as the image tells."""
         if isinstance(error, BytesNotReadError):
-            spans = ", ".join(str(span) for span in self.image.unread())
-            return f"bytes that it needs were not read when the dump was taken; not read were {spans}"
+            spans = ", ".join(some_of(error.spans.split(", "), _MOST_SPANS))
+            return f"bytes that it needs were not read when the dump was taken: {spans}"
         if not isinstance(error, PageUnavailableError):
             return str(error)
         try:

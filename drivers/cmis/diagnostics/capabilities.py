@@ -17,7 +17,6 @@ from drivers.cmis.memory_map import FIELDS
 __all__ = ["DiagnosticsCapabilities", "Loopback", "Side", "Unit", "read_capabilities"]
 
 _PAGE, _FIRST, _LENGTH = 0x13, 128, 15
-_BANKS = {0: 1, 1: 2, 2: 4}  # code of 01h:142.1-0
 
 
 class Side(enum.Enum):
@@ -150,7 +149,7 @@ def _require_pages(source: ReadableImage, bank: int) -> None:
     if not get_int(source, "DiagnosticPagesSupported"):
         where = FIELDS["DiagnosticPagesSupported"].where
         raise NotAdvertisedError(f"no diagnostics: {where} DiagnosticPagesSupported is 0 (pages 13h and 14h)")
-    banks = _BANKS.get(get_int(source, "BanksSupported"), 1)
+    banks = codes.BANKS_BY_CODE.get(get_int(source, "BanksSupported"), 1)
     if not 0 <= bank < banks:
         where = FIELDS["BanksSupported"].where
         raise NotAdvertisedError(f"no diagnostics of bank {bank}: {where} BanksSupported gives {banks}")

@@ -1,9 +1,10 @@
 """Pattern generators and checkers, loopbacks, error counters, BER and SNR (OIF-CMIS-05.4 sections 8.12 and
 8.13, pages 13h and 14h).
 
-:class:`Diagnostics` is all a caller needs. What the module can do is read in ``diagnostics_capabilities``,
-registers are changed in ``diagnostics_registers``, results behind their selector are read in
-``diagnostics_results``, and gates are in ``diagnostics_counting``.
+:class:`Diagnostics` is all a caller needs. What the module can do is read in
+:mod:`drivers.cmis.diagnostics.capabilities`, registers are changed in
+:mod:`drivers.cmis.diagnostics.registers`, results behind their selector are read in
+:mod:`drivers.cmis.diagnostics.results`, and gates are in :mod:`drivers.cmis.diagnostics.counting`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from drivers.cmis.diagnostics.results import (
     SelectedResults,
     SelectorPolicy,
 )
-from drivers.cmis.errors import NotAdvertisedError
+from drivers.cmis.errors import DiagnosticsStateError, NotAdvertisedError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.wording import lanes_text, where
 
@@ -103,7 +104,11 @@ class Diagnostics:
 
     def start_checker(self, side: Side, lanes: Collection[int], pattern: str, invert: bool = False) -> None:
         """Compare what comes from the host or the fibre with a pattern; otherwise as
-        :meth:`start_generator`. Counting is not gated (13h:177.3-1 of the bank is set to 0)."""
+        :meth:`start_generator`. Counting is not gated (13h:177.3-1 of the bank is set to 0).
+
+        :raises DiagnosticsStateError: when that would end gates with which other checkers of the bank run;
+            nothing was written then.
+        """
         self._start(side, Unit.CHECKER, lanes, pattern, invert=invert)
 
     def stop_checker(self, side: Side, lanes: Collection[int] = ALL_LANES) -> None:
@@ -157,11 +162,29 @@ class Diagnostics:
         return self._registers.controls(side, unit)
 
     def restore(self, controls: PatternControls) -> None:
-        """Bring a side's generators or checkers back to how they were.
+        """Bring a side's generators or checkers back to how they were; with checkers the gates of the bank
+        too (13h:177.4-1).
 
         :raises WriteNotTakenError: when they read back otherwise.
         """
         self._registers.restore(controls)
+
+    def require_free_timer(self, side: Side, lanes: Collection[int]) -> None:
+        """:raises DiagnosticsStateError: when a gate is set (13h:177.3-1) with which checkers of other lanes
+        of the bank run: one register sets the gates of them all."""
+        chosen = checked_lanes(lanes)
+        if not self._registers.number("MeasurementTime"):
+            return
+        others = {other: self._registers.running(other, Unit.CHECKER) for other in Side}
+        others[side] = tuple(lane for lane in others[side] if lane not in chosen)
+        running = [f"{other} lanes {lanes_text(found)}" for other, found in others.items() if found]
+        if running:
+            raise DiagnosticsStateError(
+                f"a gate is set ({where('MeasurementTime')}) with which the checkers of "
+                f"{' and '.join(running)} run. To start the {side} side checker of lanes "
+                f"{lanes_text(chosen)} it would be turned off, which ends theirs: stop those first "
+                f"(stop_checker), or wait for their end."
+            )
 
     def generator_locked(self, side: Side) -> tuple[bool, ...]:
         """Whether each lane's generator has its clock now, lane 1 first; takes 0.2 s, see
@@ -276,7 +299,8 @@ class Diagnostics:
 
         :raises ValueError: for a gate that is not above 0.
         :raises DiagnosticsStateError: when a checker does not run, at the beginning or at the end.
-        :raises InvalidMemoryError: when a counter goes back, or counts more errors than bits.
+        :raises InvalidMemoryError: when a counter of a lane in lock goes back, or counts more errors than
+            bits. A lane that lost its pattern is a result like any other, with ``synchronised`` False.
         """
         chosen = checked_lanes(lanes)
         if not 0.0 < gate_s < float("inf"):
@@ -324,6 +348,8 @@ class Diagnostics:
         chosen = checked_lanes(lanes)
         code = pattern_code(self.require_pattern(side, unit, pattern))
         with self._registers.undisturbed():
+            if unit is Unit.CHECKER:
+                self.require_free_timer(side, chosen)
             self._registers.put_lanes(register_name(side, unit, "Enable"), chosen, on=False)
             self._registers.put_pattern(register_name(side, unit, "PatternSelect"), chosen, code)
             self._registers.put_lanes(register_name(side, unit, "DataInvert"), chosen, on=invert)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from drivers.clock import polls
 from drivers.cmis.diagnostics.capabilities import Side, Unit
 from drivers.cmis.diagnostics.registers import ControlRegisters, register_name
 from drivers.cmis.diagnostics.results import ErrorCount, SelectedResults
@@ -24,8 +25,6 @@ GATE_ALLOWANCE_S = 2.0
 
 _UPDATE_PERIODS_S = {0: 1.0, 1: 5.0}  # 13h:177.0
 _POLL_S = 0.05
-_CLOCK_STEP_S = 1e-6
-"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
 
 
 class ErrorCounting:
@@ -89,10 +88,15 @@ class ErrorCounting:
                 self._set(name, value)
             self._registers.put_lanes(enable, chosen, on=True)
         return tuple(
-            replace(
-                _plausible(count), gate_s=gate_s, gated=True, synchronised=count.synchronised and not gone
+            _plausible(
+                replace(
+                    count,
+                    gate_s=gate_s,
+                    gated=True,
+                    synchronised=count.synchronised and count.lane not in lost,
+                )
             )
-            for count, gone in ((count, count.lane in lost) for count in counts)
+            for count in counts
         )
 
     def _update_period_s(self) -> float:
@@ -151,12 +155,7 @@ class ErrorCounting:
         return found
 
     def _poll(self, condition: Callable[[], bool], limit_s: float) -> bool:
-        while not condition():
-            left_s = limit_s - self._clock.now_s()
-            if left_s <= _CLOCK_STEP_S:
-                return False
-            self._clock.sleep(min(_POLL_S, left_s))
-        return True
+        return any(condition() for _ in polls(self._clock, limit_s, _POLL_S))
 
     def _sleep_until(self, time_s: float) -> None:
         left_s = time_s - self._clock.now_s()
@@ -186,22 +185,20 @@ class ErrorCounting:
 
 
 def _difference(before: ErrorCount, after: ErrorCount, gate_s: float, lost: Collection[int]) -> ErrorCount:
+    """What was counted between two readings. A checker that finds its pattern again may count anew from 0:
+    then what it counted since is given, with ``synchronised`` False."""
+    synchronised = before.synchronised and after.synchronised and after.lane not in lost
     errors, bits = after.errors - before.errors, after.bits - before.bits
-    if errors < 0 or bits < 0:
+    went_back = errors < 0 or bits < 0
+    if went_back and synchronised:
         raise InvalidMemoryError(
             f"{after.side} side lane {after.lane}: a counter (14h:192-255) went back during the gate, errors "
             f"from {before.errors} to {after.errors}, bits from {before.bits} to {after.bits}. The module "
             f"restarted, or somebody else resets its counters."
         )
-    return _plausible(
-        replace(
-            after,
-            errors=errors,
-            bits=bits,
-            synchronised=before.synchronised and after.synchronised and after.lane not in lost,
-            gate_s=gate_s,
-        )
-    )
+    if went_back:
+        errors, bits = after.errors, after.bits
+    return _plausible(replace(after, errors=errors, bits=bits, synchronised=synchronised, gate_s=gate_s))
 
 
 def _plausible(count: ErrorCount) -> ErrorCount:

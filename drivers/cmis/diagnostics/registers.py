@@ -17,17 +17,20 @@ from drivers.cmis.ports import bus_held
 from drivers.cmis.wording import lanes_text, where
 
 ALL_LANES = tuple(range(1, LANES + 1))
+_GATING = ("MeasurementTime", "AutoRestartGating")
 _BLOCK = 8
 """Control bytes of a side's generators or checkers."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatternControls:
-    """The 8 control bytes of a side's generators or checkers, to be restored."""
+    """The 8 control bytes of a side's generators or checkers, to be restored. ``gating``: for checkers,
+    length and restarting of the bank's gates (13h:177.3-1 and 177.4); None for generators."""
 
     side: Side
     unit: Unit
     data: bytes
+    gating: tuple[int, int] | None = None
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -138,7 +141,11 @@ class ControlRegisters:
     def controls(self, side: Side, unit: Unit) -> PatternControls:
         """How a side's generators or checkers are set now, for :meth:`restore`."""
         field = FIELDS[register_name(side, unit, "Enable")]
-        return PatternControls(side, unit, self.module.memory.read(self.bank, field.page, field.byte, _BLOCK))
+        data = self.module.memory.read(self.bank, field.page, field.byte, _BLOCK)
+        if unit is not Unit.CHECKER:
+            return PatternControls(side, unit, data)
+        length, restart = (self.number(name) for name in _GATING)
+        return PatternControls(side, unit, data, (length, restart))
 
     def restore(self, controls: PatternControls) -> None:
         """Bring a side's generators or checkers back to how they were.
@@ -152,6 +159,9 @@ class ControlRegisters:
             # Off first: a pattern is not to change under a running generator.
             self.module.memory.write(self.bank, field.page, field.byte, bytes(1))
             self.module.memory.write(self.bank, field.page, field.byte + 1, controls.data[1:])
+            for name, value in zip(_GATING, controls.gating or (), strict=False):
+                if self.number(name) != value:  # before the start of a checker, which starts its gate
+                    self.module.set_and_verify(name, value, self.bank)
             self.module.memory.write(self.bank, field.page, field.byte, controls.data[:1])
             found = self.controls(controls.side, controls.unit)
             self._verify(field.name, controls.data, found.data)

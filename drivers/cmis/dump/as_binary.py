@@ -2,7 +2,9 @@
 
 **raw** is the linear layout of Linux's optoe driver and of older ``ethtool -m DEV raw on``: lower memory,
 then the upper halves of pages 00h, 01h, 02h ... of bank 0, without gaps, 128 bytes each. 128 bytes alone are
-lower memory. It cannot say that a page or a byte is missing, so only what has no gaps is written so.
+lower memory. It cannot say that a page or a byte is missing, so only what has no gaps is written so, but for
+lower:118-125, where passwords are entered: not read, they are written as 0, as those registers are there to
+be written only.
 
 **binary** holds any dump's bytes: the 16 bytes ``LANEWISE CMIS 1`` and a line feed; for each half one
 record of 148 bytes: bank, page, 0 for lower memory or 1 for an upper page, 0, then 16 bytes of which bit
@@ -15,16 +17,19 @@ from __future__ import annotations
 
 import zlib
 
-from drivers.cmis.dump.formats import LAST_PAGE, Dump, halves_of, page_name
+from drivers.cmis.dump.formats import LAST_PAGE, Dump, halves_of, mark_unread, page_name, some_of
 from drivers.cmis.errors import DumpFormatError
 from drivers.cmis.image import HALF, MemoryImage
+from drivers.cmis.password_bytes import PASSWORD_AREA
 
 RAW_FORM = "raw"
 BINARY_FORM = "binary"
 MAGIC = b"LANEWISE CMIS 1\n"
 _MASK_BYTES = HALF // 8
+_ALL_READ = (1 << HALF) - 1
 _RECORD_BYTES = 4 + _MASK_BYTES + HALF
 _CRC_BYTES = 4
+_MOST_NAMED = 32
 
 
 def parse_raw(data: bytes) -> Dump:
@@ -49,21 +54,25 @@ def format_raw(dump: Dump) -> bytes:
 
     :raises DumpFormatError: when something would be lost or made up: it names what.
     """
-    image = dump.image
+    image = dump.image.copy()
     if not image.has_lower:
         raise DumpFormatError("a raw dump begins with lower memory, which is not there")
+    known = {byte for first, data in image.known(0, None) for byte in range(first, first + len(data))}
+    for byte in PASSWORD_AREA - known:
+        image.put(0, 0, byte, b"\0")
     unread = image.unread()
     if unread:
         raise DumpFormatError(
-            f"a raw dump cannot say that {', '.join(map(str, unread))} were not read; write JSON or the "
-            "binary form"
+            f"a raw dump cannot say that {', '.join(some_of(unread, _MOST_NAMED))} were not read; write JSON "
+            "or the binary form"
         )
     pages = tuple(image.pages())
     linear = tuple((0, number) for number in range(len(pages)))
     lost = tuple(page_name(*page) for page in pages if page not in linear)
     if lost:
         raise DumpFormatError(
-            f"a raw dump has pages 00h, 01h, 02h ... of bank 0 without gaps; {', '.join(lost)} would lie "
+            "a raw dump has pages 00h, 01h, 02h ... of bank 0 without gaps; "
+            f"{', '.join(some_of(lost, _MOST_NAMED))} would lie "
             "beyond a gap. Write JSON or the binary form, or leave these pages out"
         )
     return b"".join((image.get(0, 0, 0, HALF), *(image.get(bank, page, HALF, HALF) for bank, page in pages)))
@@ -96,9 +105,11 @@ def parse_binary(data: bytes) -> Dump:
             image.add_page(bank, page, half)
         else:
             image.add_lower(half)
-        for index in range(HALF):
-            if not mask[index // 8] >> (7 - index % 8) & 1:
-                image.mark_unread(bank, page, index + (HALF if upper else 0), 1)
+        first = HALF if upper else 0
+        read = int.from_bytes(mask, "big")  # byte 0 of the half is its highest bit
+        if read != _ALL_READ:
+            unread = (first + index for index in range(HALF) if not read >> (HALF - 1 - index) & 1)
+            mark_unread(image, bank, page if upper else None, unread)
     return Dump(image, form=BINARY_FORM)
 
 

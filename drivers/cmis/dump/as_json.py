@@ -28,6 +28,7 @@ from drivers.cmis.dump.formats import (
     PageRecord,
     half_digits,
     halves_of,
+    mark_unread,
     page_name,
     parse_page_name,
 )
@@ -130,9 +131,7 @@ def _put_half(image: MemoryImage, bank: int, page: int | None, name: str, digits
         start = 0
     else:
         image.add_page(bank, page, data)
-    for index in unread:
-        if index < HALF:
-            image.mark_unread(bank, page or 0, start + index, 1)
+    mark_unread(image, bank, page, (start + index for index in unread))
 
 
 def _bank(value: object) -> int:

@@ -26,6 +26,7 @@ from drivers.cmis.dump.formats import (
     PageRecord,
     half_digits,
     halves_of,
+    mark_unread,
     page_name,
 )
 from drivers.cmis.errors import DumpFormatError
@@ -168,9 +169,8 @@ class _Reader:
                 image.add_lower(half)
             else:
                 image.add_page(bank, page, half)
-            for byte in range(start, start + HALF):
-                if values.get(byte) is None:
-                    image.mark_unread(bank, page or 0, byte, 1)
+            unread = (byte for byte in range(start, start + HALF) if values.get(byte) is None)
+            mark_unread(image, bank, page, unread)
         notes = tuple(
             f"the file holds bytes of {'lower memory' if page is None else page_name(bank, page)} more than "
             "once; the last ones count"

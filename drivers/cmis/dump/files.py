@@ -15,6 +15,7 @@ from drivers.cmis.dump import as_binary, as_json, as_text
 from drivers.cmis.dump.formats import LARGEST_FILE_BYTES, Dump
 from drivers.cmis.errors import BytesNotReadError, DumpFormatError, PageUnavailableError, ReadOnlyMemoryError
 from drivers.cmis.image import FIRST_BANKED_PAGE, MemoryImage, check_span
+from drivers.cmis.password_bytes import without_passwords
 
 _WRITERS: Mapping[str, Callable[[Dump], bytes]] = {
     as_json.FORM: as_json.format_json,
@@ -99,8 +100,13 @@ def parse_dump(data: bytes) -> Dump:
     return as_binary.parse_raw(data)
 
 
-def format_dump(dump: Dump, form: str = as_json.FORM) -> bytes:
+def format_dump(dump: Dump, form: str = as_json.FORM, *, keep_passwords: bool = False) -> bytes:
     """A file's contents in one of :data:`FORMS`.
+
+    Files go from hand to hand, so bytes that may hold a password (lower:118-125, and 9Fh:136-139 after a
+    password command) are written as not read where they are not 0, and a note says so, where the form has
+    notes. ``keep_passwords`` writes them as they are: for a copy of another program's dump, byte for byte.
+    The raw form, which cannot say that a byte is missing, has 0 for lower:118-125.
 
     :raises DumpFormatError: when the form cannot hold this dump without losing or inventing bytes.
     :raises ValueError: for a form that is none of :data:`FORMS`.
@@ -108,11 +114,26 @@ def format_dump(dump: Dump, form: str = as_json.FORM) -> bytes:
     writer = _WRITERS.get(form)
     if writer is None:
         raise ValueError(f"form {form!r} of a dump is none of {', '.join(FORMS)}")
-    return writer(dump)
+    return writer(dump if keep_passwords else _masked(dump))
 
 
-def save_dump(dump: Dump | MemoryImage, to: Path | BinaryIO, form: str | None = None) -> None:
+def _masked(dump: Dump) -> Dump:
+    image, taken = without_passwords(dump.image)
+    if not taken:
+        return dump
+    note = "left out, as passwords may lie there: " + ", ".join(str(span) for span in taken)
+    return replace(dump, image=image, notes=(*dump.notes, note))
+
+
+def save_dump(
+    dump: Dump | MemoryImage,
+    to: Path | BinaryIO,
+    form: str | None = None,
+    *,
+    keep_passwords: bool = False,
+) -> None:
     """Write a dump. ``form`` None: as the path's suffix says (:func:`form_of`); JSON for a stream.
+    ``keep_passwords``: see :func:`format_dump`.
 
     :raises DumpFormatError: when the form cannot hold this dump; nothing is written then.
     :raises ValueError: for an unknown form or suffix.
@@ -120,9 +141,9 @@ def save_dump(dump: Dump | MemoryImage, to: Path | BinaryIO, form: str | None = 
     """
     whole = dump if isinstance(dump, Dump) else Dump(dump)
     if isinstance(to, Path):
-        to.write_bytes(format_dump(whole, form or form_of(to)))
+        to.write_bytes(format_dump(whole, form or form_of(to), keep_passwords=keep_passwords))
     else:
-        to.write(format_dump(whole, form or as_json.FORM))
+        to.write(format_dump(whole, form or as_json.FORM, keep_passwords=keep_passwords))
 
 
 def form_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drivers.cmis.image import HALF, MemoryImage
@@ -99,6 +99,25 @@ def half_digits(image: MemoryImage, bank: int, page: int | None) -> tuple[str, .
         for offset, value in enumerate(data, start=first - start):
             digits[offset] = f"{value:02x}"
     return tuple(digits)
+
+
+def mark_unread(image: MemoryImage, bank: int, page: int | None, numbers: Iterable[int]) -> None:
+    """Mark these bytes (0..255, of one half) as not read, a run at a time."""
+    first = last = -2
+    for byte in sorted(numbers):
+        if byte != last + 1:
+            if first >= 0:
+                image.mark_unread(bank, page or 0, first, last + 1 - first)
+            first = byte
+        last = byte
+    if first >= 0:
+        image.mark_unread(bank, page or 0, first, last + 1 - first)
+
+
+def some_of(items: Sequence[object], most: int) -> list[str]:
+    """The first ``most`` of them as texts, and how many more there are: files are untrusted."""
+    shown = [str(item) for item in items[:most]]
+    return shown if len(items) <= most else [*shown, f"and {len(items) - most} more"]
 
 
 def halves_of(image: MemoryImage) -> tuple[tuple[int, int | None], ...]:

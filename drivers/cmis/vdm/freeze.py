@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivers.clock import Clock
+from drivers.clock import Clock, polls
 from drivers.cmis import information
 from drivers.cmis.codes import ModuleState
 from drivers.cmis.errors import CmisError, VdmFreezeError
@@ -24,14 +24,14 @@ FREEZE_ALLOWANCE_S = 0.100
 """How long Done bits are waited for by default: as long as a public host gives every module, ten times
 tVDMF. :attr:`Freeze.in_time` still says what came later than CMIS allows."""
 
-_CLOCK_STEP_S = 1e-6
-"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
+_ROUNDING_S = 1e-6
 _PAUSE_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Whether statistics are frozen, and why not. ``elapsed_s``: from the request to FreezeDone; ``notes``:
+    """Whether statistics are frozen, and why not. ``elapsed_s``: from before the request to FreezeDone, None
+    where that is not known: nothing was frozen, or FreezeDone was 1 all along and says nothing. ``notes``:
     what was odd about it."""
 
     frozen: bool
@@ -41,8 +41,8 @@ class Freeze:
 
     @property
     def in_time(self) -> bool | None:
-        """Whether FreezeDone came within tVDMF; None when nothing was frozen."""
-        return None if self.elapsed_s is None else self.elapsed_s <= T_VDMF_S + _CLOCK_STEP_S
+        """Whether FreezeDone came within tVDMF; None when nothing was frozen, or it is not known."""
+        return None if self.elapsed_s is None else self.elapsed_s <= T_VDMF_S + _ROUNDING_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,9 @@ class VdmFreezer:
     def freeze(self) -> Freeze:
         """Request a freeze and wait until it is done.
 
+        A FreezeDone that was 1 before the request does not tell the new freeze from an old one: unless it is
+        seen to go to 0, the whole allowance is waited and :attr:`Freeze.elapsed_s` is None.
+
         Statistics that were found frozen already are let go first: what they hold is of an unknown time.
 
         :raises VdmFreezeError: when FreezeDone does not come. The request stands: call :meth:`unfreeze`.
@@ -93,40 +96,45 @@ class VdmFreezer:
             )
             self._requested = True
             self.unfreeze()
-        done_before = self._read("VDMFreezeDone")
         self._requested = True
-        self._module.set("VDMFreezeRequest", 1, self._bank)
-        if done_before:
-            # It cannot tell the new freeze from the last one, so the module is given all of its time.
-            notes.append(f"{where('VDMFreezeDone')} was 1 before the request")
-            self._clock.sleep(T_VDMF_S)
-        return Freeze(True, elapsed_s=self._wait("VDMFreezeDone", "the freeze"), notes=tuple(notes))
+        elapsed_s, note = self._request(1, "VDMFreezeDone", "the freeze")
+        notes += [note] if note else []
+        return Freeze(True, elapsed_s=elapsed_s, notes=tuple(notes))
 
     def unfreeze(self) -> float | None:
-        """Withdraw the request and wait until statistics go on; None when there was none, else the seconds.
+        """Withdraw the request and wait until statistics go on. The seconds it took from before that; None
+        when there was no request, or UnfreezeDone was 1 all along (then the whole allowance was waited).
 
         :raises VdmFreezeError: when UnfreezeDone does not come.
         :raises CmisError: when the module cannot be read or written.
         """
         if not self._requested:
             return None
-        self._module.set("VDMFreezeRequest", 0, self._bank)
-        self._requested = False
-        return self._wait("VDMUnfreezeDone", "letting statistics go on")
+        elapsed_s, _ = self._request(0, "VDMUnfreezeDone", "letting statistics go on")
+        return elapsed_s
 
-    def _wait(self, done: str, what: str) -> float:
+    def _request(self, value: int, done: str, what: str) -> tuple[float | None, str]:
+        """Write the request and wait for its Done bit: the seconds that took, None where the bit does not
+        tell, and what was odd."""
+        stale = bool(self._read(done))
+        note = f"{where(done)} was 1 before the request" if stale else ""
         start_s = self._clock.now_s()
-        while not self._read(done):
-            elapsed_s = self._clock.now_s() - start_s
-            if elapsed_s >= self._allowance_s - _CLOCK_STEP_S:
-                raise VdmFreezeError(
-                    where(done),
-                    elapsed_s,
-                    f"bank {self._bank} did not confirm {what}. CMIS gives it {T_VDMF_S * 1e3:g} ms (tVDMF), "
-                    f"{self._allowance_s * 1e3:g} ms were allowed. Samples can still be read as they are.",
-                )
-            self._clock.sleep(min(_PAUSE_S, self._allowance_s - elapsed_s))
-        return self._clock.now_s() - start_s
+        self._module.set("VDMFreezeRequest", value, self._bank)
+        self._requested = bool(value)
+        for _ in polls(self._clock, start_s + self._allowance_s, _PAUSE_S):
+            is_done = bool(self._read(done))
+            if is_done and not stale:
+                return self._clock.now_s() - start_s, note
+            stale = stale and is_done
+        elapsed_s = self._clock.now_s() - start_s
+        if stale:
+            return None, f"{note} and stayed so: {elapsed_s * 1e3:.0f} ms were waited instead"
+        raise VdmFreezeError(
+            where(done),
+            elapsed_s,
+            f"bank {self._bank} did not confirm {what}. CMIS gives it {T_VDMF_S * 1e3:g} ms (tVDMF), "
+            f"{self._allowance_s * 1e3:g} ms were allowed. Samples can still be read as they are.",
+        )
 
     def _read(self, name: str) -> int:
         return information.get_int(self._module.registers, name, self._bank)

@@ -40,6 +40,36 @@ def test_a_text_and_a_state() -> None:
     assert (second.category, second.volatile) == (Category.IDENTITY, False)
 
 
+PASSWORD = b"\x5e\xc2\xe7\xa9"
+
+
+@pytest.mark.parametrize(("byte", "name"), [(118, "PasswordChangeEntryArea"), (122, "PasswordEntryArea")])
+def test_of_passwords_no_more_is_told_than_that_they_differ(byte: int, name: str) -> None:
+    a, b = image_of(), image_of()
+    b.put(0, 0, byte, PASSWORD)
+    (difference,) = compare(a, b)
+    assert (difference.name, difference.where) == (name, f"lower:{byte}-{byte + 3}")
+    assert (difference.a, difference.b, difference.category) == (None, None, Category.CONFIGURATION)
+    told = json.dumps(difference.to_json()) + render_comparison((difference,)) + repr(difference)
+    assert "differs (not shown)" in told
+    for part in (PASSWORD.hex(), PASSWORD.hex(" "), repr(PASSWORD), str(int.from_bytes(PASSWORD, "big"))):
+        assert part not in told
+    assert compare(b, b) == ()
+
+
+def test_the_body_of_a_password_command_is_not_told_either() -> None:
+    a, b = image_of(), image_of()
+    for image, body in ((a, bytes(4)), (b, PASSWORD)):
+        image.add_page(0, 0x9F, bytes([0, 1]) + bytes(6) + body + bytes(116))
+    b.put(0, 0x9F, 150, b"\x77")
+    passwords, rest = compare(a, b)
+    assert (passwords.where, passwords.a, passwords.b) == ("9Fh:136-139", None, None)
+    assert (rest.where, rest.b) == ("9Fh:150", b"\x77")
+    b.put(0, 0x9F, 128, b"\x01\x00")  # of another command it is told, unless the other image hides it
+    a.put(0, 0x9F, 128, b"\x01\x00")
+    assert any(PASSWORD in item.b for item in compare(a, b) if isinstance(item.b, bytes))
+
+
 def test_lanes_are_told_one_by_one() -> None:
     (difference,) = compare(image_of(), image_of(OutputDisableTx=0b100))
     assert (difference.name, difference.lane, difference.a, difference.b) == (

@@ -232,7 +232,32 @@ def test_flags_that_were_not_read_are_not_shown_as_clear() -> None:
     assert description["not_read"] == ["lower:8-13", "11h:134-153"]
     text = render_text(description)
     assert "Latched flags" not in text
-    assert "not read were lower:8-13, 11h:134-153" in " ".join(text.split())
+    (reason,) = [item["reason"] for item in description["unavailable"] if item["section"] == "flags"]
+    # What it needed, and nothing else of what is not there.
+    assert reason == "bytes that it needs were not read when the dump was taken: lower:8-11"
+    assert reason in " ".join(text.split())
+
+
+def test_a_hostile_dump_with_holes_everywhere_gives_a_short_description() -> None:
+    image = optical_module()
+    for bank in range(4):
+        for page in range(0x10, 0x100):
+            image.add_page(bank, page, bytes(128))
+    for place in tuple(image.pages()):
+        for byte in range(129, 256, 2):
+            image.mark_unread(*place, byte, 1)
+    description = describe(image)
+    assert len(description["not_read"]) == 65
+    assert description["not_read"][-1] == f"and {len(image.unread()) - 64} more"
+    assert max(len(item["reason"]) for item in description["unavailable"]) < 400
+    assert len(json.dumps(description)) < 20_000
+
+
+def test_pages_of_bank_0_and_of_the_bank_described_have_their_own_names() -> None:
+    image = optical_module()
+    image.add_page(1, 0x11, bytes(128))
+    image.add_page(2, 0x11, bytes(128))
+    assert describe(image, bank=1)["pages"] == ["00h", "01h", "02h", "10h", "11h", "11h@1"]
 
 
 def test_a_flat_memory_says_so_once() -> None:

@@ -705,6 +705,63 @@ def test_a_counter_that_goes_back(port: DiagnosticModule, diagnostics: Diagnosti
         diagnostics.measure(Side.MEDIA, (1,), 5.0)
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_lane_that_loses_lock_and_counts_anew_is_a_result(
+    port: DiagnosticModule, diagnostics: Diagnostics, time: Clock, shown: bool
+) -> None:
+    """Lane 2 loses its light for a second and counts from 0 afterwards; the other lanes are good.
+    ``shown``: the lowest bit of the counter still tells at the end, else only the flag does."""
+    port.holds = False
+    diagnostics.start_checker(Side.MEDIA, (1, 2, 3, 4), "PRBS31Q")
+    time.sleep(100.0)
+    dark_s = time.now_s() + 3.0
+    port.dark[2] = (dark_s, 1e9 if shown else dark_s + 1.0)
+    counters = port.counters
+
+    def restarted(side: Side, first: int, *, gated: bool) -> bytes:
+        data = bytearray(counters(side, first, gated=gated))
+        if time.now_s() > dark_s:
+            data[16:24] = (5).to_bytes(8, "little")
+            data[24:32] = (1000 | shown).to_bytes(8, "little")
+        return bytes(data)
+
+    port.counters = restarted  # type: ignore[method-assign]
+    found = diagnostics.measure(Side.MEDIA, (1, 2, 3, 4), 5.0)
+    assert [count.synchronised for count in found] == [True, False, True, True]
+    assert (found[1].errors, found[1].bits, found[1].ber) == (5, 1000, None)
+    assert all(count.bits >= 5.0 * BITS_PER_S for count in found if count.synchronised)
+
+
+def test_a_gate_is_as_long_as_an_update_of_5_s_takes(
+    port: DiagnosticModule, diagnostics: Diagnostics, time: Clock
+) -> None:
+    port.put("UpdatePeriodSelect", 1)
+    port.period_s = 5.0
+    diagnostics.start_checker(Side.MEDIA, (1,), "PRBS31Q")
+    time.sleep(1000.3)
+    (count,) = diagnostics.measure(Side.MEDIA, (1,), 0.1)
+    assert count.bits > 0
+    assert count.ber == pytest.approx(1e-9, rel=0.05)
+
+
+def test_a_selector_that_somebody_changes_meanwhile_is_noticed(
+    port: DiagnosticModule, diagnostics: Diagnostics
+) -> None:
+    """The port cannot hold the bus here: another program selects something else while data are read."""
+    port.raw[0x04] = bytes([4]) * 64
+    original = port.read
+
+    def read(bank: int, page: int, byte: int, length: int) -> bytes:
+        data = original(bank, page, byte, length)
+        if (page, byte) == (0x14, 192):
+            port.image.put(0, 0x14, 128, b"\x06")
+        return data
+
+    port.read = read  # type: ignore[method-assign]
+    with pytest.raises(WriteNotTakenError, match="reads back 06h after 04h"):
+        Diagnostics(CmisModule(port, diagnostics.module.clock)).read_counters(Side.MEDIA, (1,))
+
+
 def test_counters_of_the_wrong_byte_order_are_noticed(
     port: DiagnosticModule, diagnostics: Diagnostics
 ) -> None:
@@ -788,6 +845,63 @@ def test_gated_counts_of_a_module_without_gated_results(time: Clock) -> None:
     (count,) = diagnostics.measure_gated(Side.HOST, (5,), 5.0)
     assert count.gated
     assert count.bits == pytest.approx(5.0 * BITS_PER_S)
+
+
+def test_the_end_of_an_earlier_gate_is_not_taken_for_this_ones(time: Clock) -> None:
+    port = DiagnosticModule(time, GATING[:1] + b"\x40" + GATING[2:])  # counters stop, nothing is latched
+    diagnostics = Diagnostics(CmisModule(port, time))
+    diagnostics.start_checker(Side.MEDIA, (1,), "PRBS31Q")
+    old, read_flag = [1], port.read_flag
+
+    def read(byte: int) -> int:
+        return old.pop() if byte == 135 and old else read_flag(byte)
+
+    port.read_flag = read  # type: ignore[method-assign]
+    (count,) = diagnostics.measure_gated(Side.MEDIA, (1,), 5.0)
+    assert old == []
+    assert count.gated
+    assert count.bits == pytest.approx(5.0 * BITS_PER_S, rel=1e-6)
+
+
+def test_gates_are_not_restarted_by_the_module(gating: DiagnosticModule, time: Clock) -> None:
+    """It would begin the next gate before the counters of this one were read."""
+    seen: list[tuple[int, int]] = []
+    write = gating.write
+
+    def watch(bank: int, page: int, byte: int, data: bytes) -> None:
+        if (page, byte) == (0x13, 168) and data[0] and gating.get("MeasurementTime"):
+            seen.append((gating.get("AutoRestartGating"), gating.get("MeasurementTime")))
+        write(bank, page, byte, data)
+
+    gating.write = watch  # type: ignore[method-assign]
+    diagnostics = Diagnostics(CmisModule(gating, time))
+    diagnostics.start_checker(Side.MEDIA, (1,), "PRBS31Q")
+    gating.put("AutoRestartGating", 1)
+    assert diagnostics.measure_gated(Side.MEDIA, (1,), 30.0)[0].gated
+    assert seen == [(0, 3)]
+    assert gating.get("AutoRestartGating") == 1
+
+
+@pytest.mark.parametrize(("side", "lanes"), [(Side.HOST, (1, 2)), (Side.MEDIA, (3,))])
+def test_a_checker_is_not_started_at_the_cost_of_others_gates(
+    gating: DiagnosticModule, time: Clock, side: Side, lanes: tuple[int, ...]
+) -> None:
+    diagnostics = Diagnostics(CmisModule(gating, time))
+    diagnostics.start_checker(Side.MEDIA, (1,), "PRBS31Q")
+    diagnostics.start_checker(side, lanes, "PRBS31Q")
+    diagnostics.stop_checker(Side.MEDIA, (1,))
+    gating.put("MeasurementTime", 6)  # another user's gate of 300 s
+    gating.writes.clear()
+    with pytest.raises(DiagnosticsStateError, match=rf"13h:177.*{side} lanes {lanes[0]}.*stop_checker"):
+        diagnostics.start_checker(Side.MEDIA, (1,), "PRBS31Q")
+    bert = ModulePrbs(CmisModule(gating, time), side=Side.MEDIA)
+    with pytest.raises(DiagnosticsStateError, match="13h:177"):
+        bert.start_pattern("PRBS31Q", (1,))
+    assert gating.writes == []
+    diagnostics.start_generator(Side.MEDIA, (1,), "PRBS31Q")  # which has no gates
+    diagnostics.stop_checker(side, lanes)
+    diagnostics.start_checker(Side.MEDIA, (1,), "PRBS31Q")
+    assert gating.get("MeasurementTime") == 0
 
 
 def test_gates_that_the_module_cannot_time_alone_are_timed_by_the_host(
@@ -894,6 +1008,52 @@ def test_what_was_set_before_is_restored(module: CmisModule, port: DiagnosticMod
     assert [step.safe for step in bert.make_safe()] == [True, True]
     assert port.image.get(0, 0x13, 152, 8) == generator
     assert bert.make_safe() == ()
+
+
+@pytest.mark.parametrize("safely", [True, False])
+def test_gates_that_were_set_before_are_restored(
+    module: CmisModule, port: DiagnosticModule, safely: bool
+) -> None:
+    port.put("MeasurementTime", 3)
+    port.put("AutoRestartGating", 1)
+    port.put("UpdatePeriodSelect", 1)
+    before = port.image.get(0, 0x13, 177, 1)
+    bert = ModulePrbs(module, side=Side.MEDIA)
+    bert.start_pattern("PRBS31Q")
+    assert port.get("MeasurementTime") == 0
+    if safely:
+        assert all(step.safe for step in bert.make_safe())
+    else:
+        bert.restore()
+    assert port.image.get(0, 0x13, 177, 1) == before
+    assert port.image.get(0, 0x13, 168, 1) == b"\0"
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "register"),
+    [
+        (Side.MEDIA, Loopback.MEDIA_INPUT, "13h:181"),
+        (Side.HOST, Loopback.HOST_INPUT, "13h:183"),
+    ],
+)
+def test_a_looped_input_is_no_pattern_of_the_generator(
+    module: CmisModule, port: DiagnosticModule, side: Side, kind: Loopback, register: str
+) -> None:
+    bert = ModulePrbs(module, side=side)
+    bert.diagnostics.set_loopback(kind, ALL)
+    port.writes.clear()
+    with pytest.raises(DiagnosticsStateError, match=rf"{register} .*{bert.generator_plane}.*Turn it off"):
+        bert.start_pattern("PRBS31Q")
+    assert port.writes == []
+    bert.start_pattern("PRBS31Q", generate=False)  # sends nothing
+    with pytest.raises(DiagnosticsStateError, match=register):
+        bert.measure_errors((1,), 1.0)
+    bert.diagnostics.set_loopback(kind, ALL, on=False)
+    bert.start_pattern("PRBS31Q")
+    assert bert.measure_errors((1,), 1.0)[0].locked
+    bert.diagnostics.set_loopback(kind, ALL)  # by somebody else, while it sends
+    with pytest.raises(DiagnosticsStateError, match=register):
+        bert.measure_errors((1,), 1.0)
 
 
 def test_make_safe_says_what_it_could_not_do(bert: Bert, port: DiagnosticModule) -> None:

@@ -10,7 +10,7 @@ import smbus2
 
 import drivers.clock
 from harness.simulation.module.board import SimulatedHostBoard
-from harness.simulation.module.firmware import make_image
+from harness.simulation.module.commands.firmware import make_image
 from harness.simulation.module.profile import load_profile
 from harness.simulation.module.simulated_module import SimulatedModule
 from harness.simulation.smbus import SimulatedI2cBus

@@ -289,7 +289,7 @@ def dumps(draw: st.DrawFn) -> Dump:
 def test_json_keeps_everything(dump: Dump) -> None:
     if not dump.image.has_lower and not list(dump.image.pages()):
         return
-    back = parse_dump(format_dump(dump))
+    back = parse_dump(format_dump(dump, keep_passwords=True))
     assert contents(back.image) == contents(dump.image)
     assert (back.source, back.taken_at, back.module) == (dump.source, dump.taken_at, dump.module)
     assert (back.records, back.notes) == (dump.records, dump.notes)
@@ -301,7 +301,7 @@ def test_binary_and_text_keep_every_byte_and_which_are_unknown(dump: Dump, form:
     known = contents(dump.image)
     if not known[0] and not any(known[1].values()):
         return
-    back = contents(parse_dump(format_dump(dump, form)).image)
+    back = contents(parse_dump(format_dump(dump, form, keep_passwords=True)).image)
     assert back == known
 
 
@@ -309,7 +309,7 @@ def test_binary_and_text_keep_every_byte_and_which_are_unknown(dump: Dump, form:
 @given(st.lists(halves, min_size=1, max_size=6))
 def test_raw_is_what_it_was(parts: list[bytes]) -> None:
     image = MemoryImage(parts[0], {(0, page): data for page, data in enumerate(parts[1:])})
-    raw = format_dump(Dump(image), "raw")
+    raw = format_dump(Dump(image), "raw", keep_passwords=True)
     assert raw == b"".join(parts)
 
 
@@ -337,7 +337,7 @@ def test_raw_refuses_to_make_up_bytes() -> None:
 
 def test_pages_can_be_left_out_for_raw() -> None:
     dump = Dump(MemoryImage(half(0), {(0, 0): half(1), (0, 0x11): half(2), (1, 0x11): half(3)}))
-    assert format_dump(only_pages(dump, (0x00,)), "raw") == half(0) + half(1)
+    assert format_dump(only_pages(dump, (0x00,)), "raw", keep_passwords=True) == half(0) + half(1)
     assert list(only_pages(dump, (0x00, 0x11), banks=(1,)).image.pages()) == [(0, 0), (1, 0x11)]
 
 
@@ -366,6 +366,35 @@ def test_unread_bytes_of_json_are_no_zeros() -> None:
         parse_dump(format_dump(Dump(image))).image.get(0, 0, 0, 128)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_passwords_are_in_a_file_only_when_asked_for(form: str) -> None:
+    lower = half(0)[:118] + b"\0\0\x10\x11\x5e\xc2\xe7\xa9" + half(0)[126:]
+    dump = Dump(MemoryImage(lower, {(0, 0x00): half(1)}))
+    data = format_dump(dump, form)
+    for hidden in (b"\x5e\xc2\xe7\xa9", b"5ec2e7a9", b"5e c2 e7 a9", b"5ec2", b"c2 e7"):
+        assert hidden not in data
+    back = parse_dump(data)
+    assert back.image.get(0, 0, 0, 118) == lower[:118]
+    assert back.image.get(0, 0, 126, 2) == lower[126:]
+    if form == "raw":  # it cannot say that a byte is missing
+        assert back.image.get(0, 0, 118, 8) == bytes(8)
+    else:
+        assert [str(span) for span in back.image.unread()] == ["lower:118-125"]
+    if form == "json":
+        assert "lower:118-125" in back.notes[-1]
+    assert contents(parse_dump(format_dump(dump, form, keep_passwords=True)).image) == contents(dump.image)
+
+
+def test_the_body_of_a_password_command_is_left_out_of_a_file() -> None:
+    def page(command: int) -> bytes:
+        return bytes([0, command]) + bytes(6) + b"\x5e\xc2\xe7\xa9" + bytes(116)
+
+    image = MemoryImage(bytes(128), {(bank, 0x9F): page(command) for bank, command in enumerate((1, 2, 4))})
+    back = parse_dump(format_dump(Dump(image)))
+    assert [str(span) for span in back.image.unread()] == ["9Fh:136-139", "9Fh@1:136-139"]
+    assert back.image.get(2, 0x9F, 136, 4) == b"\x5e\xc2\xe7\xa9"
+
+
 def test_a_page_twice_in_json_is_refused() -> None:
     pages = {"11h": half(1).hex(), "11h@0": half(2).hex()}
     with pytest.raises(DumpFormatError, match="'11h' and '11h@0' are the same page"):
@@ -376,7 +405,7 @@ def test_files_are_written_by_their_suffix(tmp_path: Path) -> None:
     image = MemoryImage(half(0), {(0, 0x00): half(1), (0, 0x11): half(2)})
     for suffix in ("json", "bin", "txt"):
         path = tmp_path / f"module.{suffix}"
-        save_dump(image, path)
+        save_dump(image, path, keep_passwords=True)
         assert contents(load_dump(path).image) == contents(image)
     with pytest.raises(DumpFormatError, match="gap"):
         save_dump(image, tmp_path / "module.raw")
@@ -386,7 +415,7 @@ def test_files_are_written_by_their_suffix(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is none of"):
         format_dump(Dump(image), "xml")
     stream = io.BytesIO()
-    save_dump(Dump(image), stream)
+    save_dump(Dump(image), stream, keep_passwords=True)
     assert contents(parse_dump(stream.getvalue()).image) == contents(image)
     assert set(FORMS) == {"json", "binary", "raw", "text"}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -208,6 +210,105 @@ def test_after_a_write_to_the_user_eeprom_the_limit_is_80_ms(
     with pytest.raises(ModuleNotRespondingError, match="may hold off for 80 ms"):
         memory.read(0, 0x03, 128, 1)
     assert sum(clock.sleeps) == pytest.approx(0.080)
+
+
+@pytest.mark.parametrize(("byte", "data"), [(118, b"\x01"), (121, b"\x01"), (112, bytes(8))])
+def test_a_new_password_may_take_as_long(
+    memory: I2cMemory, module: TinyModule, byte: int, data: bytes
+) -> None:
+    memory.write(0, 0, byte, data)
+    module.refusals = 10_000
+    with pytest.raises(ModuleNotRespondingError, match="may hold off for 80 ms"):
+        memory.read(0, 0, 3, 1)
+
+
+@pytest.mark.parametrize(("byte", "data"), [(122, b"\x01"), (110, bytes(8))])
+def test_other_writes_to_lower_memory_do_not(
+    memory: I2cMemory, module: TinyModule, byte: int, data: bytes
+) -> None:
+    memory.write(0, 0, byte, data)
+    module.refusals = 10_000
+    with pytest.raises(ModuleNotRespondingError, match="may hold off for 10 ms"):
+        memory.read(0, 0, 3, 1)
+
+
+class HeldBus(I2cBus):
+    """Notes of every transfer how many hold the bus."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.depth = 0
+        self.depths: list[int] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[bool]:  # type: ignore[override]
+        with super().transaction():
+            self.depth += 1
+            yield True
+            self.depth -= 1
+
+    def _transfer(self, address: int, *messages: Any) -> None:
+        self.depths.append(self.depth)
+        super()._transfer(address, *messages)
+
+
+def test_the_bus_is_held_from_the_select_to_the_access(module: TinyModule, clock: Any) -> None:
+    bus = HeldBus(module, clock, name="i2c-1")
+    memory = I2cMemory(bus, clock)
+    memory.write(0, 0x10, 145, bytes(10))
+    memory.read(0, 0x11, 154, 20)
+    assert len(bus.depths) > 4
+    assert all(depth >= 1 for depth in bus.depths)
+
+
+# -- page 00h without page registers that could be believed ---------------------------------------------
+
+
+class FlatEeprom(TinyModule):
+    """A cable's memory: 256 bytes, which may be write-protected."""
+
+    def __init__(self, page_registers: bytes, *, protected: bool) -> None:
+        super().__init__({(0, 0): bytes(range(128))})
+        self.lower[2] = 0x80
+        self.lower[126:128] = page_registers
+        self.protected = protected
+
+    def store(self, pointer: int, data: bytes) -> None:
+        if self.protected:
+            raise OSError(errno.ENXIO, "no acknowledge")
+
+    def upper(self) -> bytearray:
+        return self.pages[0, 0]
+
+
+@pytest.mark.parametrize("combine", [True, False])
+@pytest.mark.parametrize("protected", [True, False])
+@pytest.mark.parametrize("page_registers", [b"\0\0", b"\xff\xff", b"\0\x20"])
+def test_page_00h_of_a_cables_memory_is_read_without_a_select(
+    clock: Any, page_registers: bytes, protected: bool, combine: bool
+) -> None:
+    module = FlatEeprom(page_registers, protected=protected)
+    memory = I2cMemory(I2cBus(module, clock, name="i2c-1"), clock, combine=combine)
+    for _ in range(2):
+        assert memory.read(0, 0, 129, 16) == bytes(range(1, 17))
+    assert "write" not in {kind for kind, _, _ in module.log}
+    memory.forget_page()
+    assert memory.read(0, 0, 200, 1) == bytes([72])
+
+
+def test_a_paged_module_has_page_00h_selected(memory: I2cMemory, module: TinyModule) -> None:
+    module.lower[126:128] = b"\x01\x11"
+    assert memory.read(0, 0, 129, 2) == bytes([1, 2])
+    assert ("write", 126, b"\0\0") in module.log
+
+
+def test_no_flag_of_another_page_is_read_while_page_00h_is_looked_for(
+    memory: I2cMemory, module: TinyModule
+) -> None:
+    module.lower[126:128] = b"\x00\x11"
+    memory.read(0, 0, 134, 8)
+    assert [pointer for kind, pointer, _ in module.log if kind == "read" and pointer >= 128] == [134]
+    assert module.log[-2:] == [("write", 126, b"\0\0"), ("read", 134, 8)]
 
 
 def test_a_fault_of_the_bus_is_not_the_modules(memory: I2cMemory, module: TinyModule) -> None:

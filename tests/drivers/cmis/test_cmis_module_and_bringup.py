@@ -544,6 +544,57 @@ def test_transmitters_are_turned_off_by_lane(module: CmisModule, device: Behavin
         module.set_output_disable_tx((0, 9))
 
 
+def test_wrong_names_and_uses_are_the_callers_mistakes(module: CmisModule, device: BehavingModule) -> None:
+    for wrong in (
+        lambda: module.get("OutputDisableTX"),
+        lambda: module.set("OutputDisableTX", 1),
+        lambda: module.set_and_verify("OutputDisableTX", 1),
+    ):
+        with pytest.raises(
+            ValueError, match=r"no field called 'OutputDisableTX'; did you mean OutputDisableTx"
+        ):
+            wrong()
+    with pytest.raises(ValueError, match="no field called"):
+        module.duration_s("MaxDuration")
+    for name in ("ModuleState", "ModuleStateChangedFlag"):
+        with pytest.raises(ValueError, match=rf"{name} \(lower:\S+\) is not for writing"):
+            module.set(name, 1)
+    assert device.written == []
+    with pytest.raises(AttributeError):
+        module.memory = device  # type: ignore[misc]
+
+
+def test_the_page_is_forgotten_after_the_reset_and_the_configuration_settled_in_the_end(
+    module: CmisModule, device: BehavingModule, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    plain_reset, plain_read = device.set_reset, device.read
+    monkeypatch.setattr(device, "forget_page", lambda: told.append("forget"), raising=False)
+    monkeypatch.setattr(device, "configuration_settled", lambda: told.append("settled"), raising=False)
+    monkeypatch.setattr(device, "set_reset", lambda **how: (told.append("reset"), plain_reset(**how)))
+    monkeypatch.setattr(device, "read", lambda *span: (told.append("read"), plain_read(*span))[1])
+    assert bring_up(CmisModule(device, clock), device, clock).ok
+    assert told[:4] == ["reset", "reset", "forget", "read"]
+    assert told[-1] == "settled"
+    assert told.count("settled") == 1
+    told.clear()
+    device.delays["init"] = 100.0
+    assert not bring_up(CmisModule(device, clock), device, clock).ok
+    assert "settled" not in told
+
+
+def test_lanes_of_a_torn_data_path_are_staged_anew_after_it_was_freed(
+    module: CmisModule, device: BehavingModule, clock: Any
+) -> None:
+    device.put("ACS_DPConfig", (0x20,) * 8)  # all eight lanes; wanted are the first two
+    bring_up(module, device, clock, breakout="1x100GBASE-FR1")
+    configs = [data for page, byte, data in device.written if (page, byte) == (0x10, 145)]
+    triggers = [data for page, byte, data in device.written if (page, byte) == (0x10, 143)]
+    wanted = b"\x10\x10" + bytes(6)
+    assert configs == [wanted, bytes(8), wanted]
+    assert triggers == [b"\xff", b"\x03"]
+
+
 def test_low_power_keeps_the_bits_beside_it(module: CmisModule, device: BehavingModule) -> None:
     module.set_low_power(True)
     module.set_low_power(False)
@@ -613,7 +664,7 @@ def test_flags_are_read_once_and_each_byte_only_once(
     ).flags()
     assert set(flags.module) == {"ModuleStateChangedFlag", "VccMonHighWarningFlag"}
     assert flags.lanes == {"LOSFlagRx": (4,)}
-    assert sorted(reads) == [*range(8, 12), *range(134, 154)]
+    assert sorted(reads) == [2, *range(8, 12), *range(134, 154)]  # 2: MemoryModel
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,26 @@ def test_what_the_driver_calls_invalid_is_no_page(driver: Driver, memory: OptoeM
         memory.read(0, 0x11, 202, 4)
 
 
-@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO, errno.EIO, errno.ETIMEDOUT])
+def test_eio_that_stays_blames_neither_module_nor_bus(driver: Driver, memory: OptoeMemory) -> None:
+    driver.faults = [errno.EIO] * 3
+    assert memory.read(0, 0, 14, 2) == bytes([14, 15])
+    driver.faults = [errno.EIO] * 1000
+    with pytest.raises(ConnectionFailedError, match="whether the module or the bus is at fault"):
+        memory.read(0, 0, 14, 2)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ETIMEDOUT])
+def test_a_read_of_flags_that_may_have_cleared_them_is_not_repeated(
+    driver: Driver, memory: OptoeMemory, number: int
+) -> None:
+    memory.read(0, 0, 3, 1)
+    driver.faults = [number]
+    with pytest.raises(ConnectionFailedError, match="may have been cleared"):
+        memory.read(0, 0, 8, 4)
+    assert driver.faults == []
+
+
+@pytest.mark.parametrize("number", [errno.ENXIO, errno.EREMOTEIO, errno.ETIMEDOUT])
 def test_a_refusal_is_waited_for(driver: Driver, memory: OptoeMemory, clock: Any, number: int) -> None:
     driver.faults = [number] * 3
     assert memory.read(0, 0, 14, 2) == bytes([14, 15])
@@ -240,6 +259,11 @@ def test_longer_refusals_are_waited_for_where_they_are_due(
     driver: Driver, memory: OptoeMemory, clock: Any
 ) -> None:
     memory.write(0, 0x03, 128, b"\1")
+    driver.faults = [errno.ENXIO] * 1000
+    with pytest.raises(ModuleNotRespondingError, match="may hold off for 80 ms"):
+        memory.read(0, 0, 3, 1)
+    driver.faults = []
+    memory.write(0, 0, 118, b"\0\0\0\0")
     driver.faults = [errno.ENXIO] * 1000
     with pytest.raises(ModuleNotRespondingError, match="may hold off for 80 ms"):
         memory.read(0, 0, 3, 1)

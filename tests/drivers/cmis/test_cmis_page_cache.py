@@ -14,6 +14,7 @@ from drivers.cmis.fields import Access
 from drivers.cmis.image import MemoryImage
 from drivers.cmis.latched import clear_on_read_bytes
 from drivers.cmis.memory_map import FIELDS
+from drivers.cmis.module import CmisModule
 from drivers.cmis.page_cache import CONSTANT_SPANS, CachedMemory
 from drivers.cmis.ports import (
     AccessLimits,
@@ -232,6 +233,28 @@ def test_an_exchanged_module_is_read_anew(cache: CachedMemory, port: Port) -> No
         port.image.put(0, 0, 148, b"XY")
         forget()
         assert cache.read(0, 0, 148, 2) == b"XY"
+
+
+def test_limits_are_set_through_the_cache(image_on_a_bus: Any, cache: CachedMemory) -> None:
+    host = image_on_a_bus(Port().image)
+    memory = I2cMemory(I2cBus(host.smbus, host.clock, name="i2c-1"), host.clock)
+    CachedMemory(memory).limits = AccessLimits(read=128)
+    assert memory.limits == AccessLimits(read=128)
+    with pytest.raises(ValueError, match="Port, has no limits"):
+        cache.limits = AccessLimits(read=128)
+
+
+def test_after_an_exchange_thresholds_are_kept_again_when_data_paths_are_settled(
+    cache: CachedMemory, port: Port
+) -> None:
+    cache.forget_page()
+    for _ in range(2):
+        cache.read(0, 0x02, 128, 2)
+    assert cache.hits == 0
+    CmisModule(cache, None).configuration_settled()  # type: ignore[arg-type]
+    for _ in range(2):
+        cache.read(0, 0x02, 128, 2)
+    assert cache.hits == 1
 
 
 def test_several_spans_go_to_the_port_together_but_for_what_is_known(image_on_a_bus: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,9 +113,25 @@ def test_text_longer_than_a_read_is_split() -> None:
     assert plan_reads(["VendorName"]).pages[0].spans == ((129, 8), (137, 8))
 
 
-def test_an_unknown_name_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        plan_reads(["NoSuchField"])
+def test_an_unknown_name_is_the_callers_mistake() -> None:
+    with pytest.raises(ValueError, match=r"no field called 'TempMonValu'; did you mean TempMonValue"):
+        plan_reads(["TempMonValu"])
+
+
+def test_no_flag_is_read_twice_when_fields_overlap() -> None:
+    before, behind = (
+        Field("Before", 0, 2, Kind.RAW, 6),
+        Field("Behind", 0, 8, Kind.RAW, 6, access=Access.RO_COR),
+    )
+    plan = plan_reads([before, "ModuleStateChangedFlag", behind], clear_on_read=True)
+    assert plan.pages[0].spans == ((2, 6), (8, 6))
+
+
+def test_fields_that_share_flags_and_fit_into_no_read_are_refused() -> None:
+    flags = [Field(f"From{byte}", 0x2C, byte, Kind.RAW, 6, access=Access.RO_COR) for byte in (128, 132)]
+    with pytest.raises(ValueError, match=r"bytes 128\.\.137 share flags"):
+        plan_reads(flags, clear_on_read=True)
+    assert plan_reads(flags, limits=PAGES, clear_on_read=True).pages[0].spans == ((128, 10),)
 
 
 def test_pages_come_in_order_and_unbanked_ones_have_no_bank() -> None:
@@ -206,6 +224,32 @@ def test_flags_read_before_a_failure_are_kept() -> None:
     with pytest.raises(PageUnavailableError, match="01h"):
         plan.execute(DumpMemory(image), into=kept)
     assert kept.get(0, 0, 8, 4) == bytes([8, 9, 10, 11])
+
+
+def test_the_bus_is_held_for_all_reads_of_a_page() -> None:
+    class Port:
+        depth = taken = 0
+        held: list[bool] = []  # noqa: RUF012
+
+        @contextmanager
+        def transaction(self) -> Iterator[None]:
+            self.taken += 1
+            self.depth += 1
+            yield
+            self.depth -= 1
+
+        def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
+            self.held.append(self.depth == 1)
+            return bytes(length)
+
+        def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
+            raise AssertionError
+
+    port = Port()
+    plan = plan_reads(["TempMonValue", "TxPower", "DPStateHostLane"])
+    plan.execute(port)
+    assert port.held == [True] * plan.reads
+    assert port.taken == 2
 
 
 def test_a_flat_module_has_a_poll_of_lower_memory_alone() -> None:

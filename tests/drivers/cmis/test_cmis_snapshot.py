@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from drivers.cmis.dump import PageOutcome, format_dump, parse_dump
-from drivers.cmis.errors import BytesNotReadError, ModuleNotRespondingError, PageUnavailableError
+from drivers.cmis.errors import (
+    BytesNotReadError,
+    InvalidMemoryError,
+    ModuleNotRespondingError,
+    PageUnavailableError,
+)
 from drivers.cmis.fields import encode
 from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
@@ -85,7 +90,7 @@ def test_all_advertised_pages_are_kept_and_flags_are_missing() -> None:
     dump = take_snapshot(CmisModule(Port(image), clock=None), source="bench", taken_at="today")  # type: ignore[arg-type]
     assert list(dump.image.pages()) == [(0, page) for page in (0x00, 0x01, 0x02, 0x10, 0x11)]
     assert set(outcomes(dump.records).values()) == {PageOutcome.KEPT}
-    assert [str(span) for span in dump.image.unread()] == ["lower:8-13", "11h:134-153"]
+    assert [str(span) for span in dump.image.unread()] == ["lower:8-13", "lower:118-125", "11h:134-153"]
     assert (dump.source, dump.taken_at, dump.module["part_number"]) == ("bench", "today", "PN-1234567890")
     assert any("not read" in note for note in dump.notes)
     with pytest.raises(BytesNotReadError):
@@ -97,14 +102,14 @@ def test_all_advertised_pages_are_kept_and_flags_are_missing() -> None:
 
 def test_flags_are_read_when_asked_for() -> None:
     dump = take_snapshot(Port(module_image()), clear_on_read=True)
-    assert dump.image.unread() == ()
+    assert [str(span) for span in dump.image.unread()] == ["lower:118-125"]
     assert dump.image.get(0, 0, 9, 1) == b"\x01"
 
 
 def test_banks_and_optional_pages_as_advertised() -> None:
-    pages = [(bank, page) for bank in (0, 1) for page in (0x10, 0x11, 0x12, 0x9F)]
+    pages = [(bank, page) for bank in (0, 1) for page in (0x10, 0x11, 0x12)]
     image = module_image(
-        [(0, 0x03), (0, 0x04), *pages],
+        [(0, 0x03), (0, 0x04), (0, 0x9F), *pages],
         BanksSupported=1,
         Page03hSupported=1,
         TransmitterIsTunable=1,
@@ -113,6 +118,38 @@ def test_banks_and_optional_pages_as_advertised() -> None:
     dump = take_snapshot(Port(image))
     assert set(dump.image.pages()) == set(image.pages())
     assert dump.image.get(1, 0x12, 250, 3) == b"\x01\x12\x01"
+
+
+@pytest.mark.parametrize(("instances", "banks"), [(1, [0]), (2, [0, 1]), (3, [0])])
+def test_banks_of_page_9fh_are_instances_of_cdb(instances: int, banks: list[int]) -> None:
+    """Four banks of lanes and one CDB instance: a module answers for 9Fh in bank 1 with anything."""
+    every = [(bank, page) for bank in range(4) for page in (0x10, 0x11, 0x9F)]
+    image = module_image(every, BanksSupported=2, CdbInstancesSupported=instances)
+    port = Port(image)
+    dump = take_snapshot(port)
+    assert [bank for bank, page in dump.image.pages() if page == 0x9F] == banks
+    assert [bank for bank, page in dump.image.pages() if page == 0x11] == [0, 1, 2, 3]
+    assert {bank for bank, page, _, _ in port.reads if page == 0x9F} == set(banks)
+    assert any("163" in note for note in dump.notes) == (instances == 3)
+    asked = take_snapshot(Port(image), pages=[0x9F], banks=[3])
+    assert list(asked.image.pages()) == [(0, 0x00), (3, 0x9F)]
+
+
+@pytest.mark.parametrize("clear_on_read", [False, True])
+def test_passwords_are_never_read(clear_on_read: bool) -> None:
+    image = module_image([(0, 0x9F), (1, 0x9F)], CdbInstancesSupported=2)
+    secret = b"\x5e\xc2\xe7\xa9"
+    image.put(0, 0, 118, b"\0\0\x10\x11" + secret)
+    image.put(0, 0x9F, 128, b"\0\x01" + bytes(6) + secret)
+    image.put(1, 0x9F, 128, b"\x01\0" + bytes(6) + b"\x01\x02\x03\x04")
+    port = Port(image)
+    dump = take_snapshot(port, clear_on_read=clear_on_read)
+    for _, page, byte, length in port.reads:
+        assert page is not None or not set(range(byte, byte + length)) & set(range(118, 126))
+    assert {"lower:118-125", "9Fh:136-139"} <= {str(span) for span in dump.image.unread()}
+    assert dump.image.get(1, 0x9F, 136, 4) == b"\x01\x02\x03\x04"
+    assert any("lower:118-125, 9Fh:136-139" in note and "passwords" in note for note in dump.notes)
+    assert secret.hex() not in format_dump(dump).decode()
 
 
 def test_vdm_pages_are_as_many_as_groups() -> None:
@@ -174,6 +211,33 @@ def test_a_port_that_refuses_a_page_itself_is_believed() -> None:
 def test_one_page_that_cannot_be_read_does_not_end_the_snapshot() -> None:
     dump = take_snapshot(Port(module_image(), refused=[0x02]))
     assert outcomes(dump.refused) == {(0, 0x02): PageOutcome.REFUSED}
+    assert dump.image.has(0, 0x11)
+
+
+@pytest.mark.parametrize("selection", [True, False])
+def test_a_page_that_is_answered_wrongly_does_not_end_the_snapshot(selection: bool) -> None:
+    """``selection``: whether the module still tells afterwards which page it has selected."""
+
+    class Short(Port):
+        failing = False
+
+        def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
+            if (byte, length) == (126, 2) and self.failing:
+                self.failing = False
+                raise ModuleNotRespondingError("no acknowledge")
+            data = super().read(bank, page, byte, length)
+            if byte >= 128 and page == 0x02:
+                self.failing = not selection
+                return data[:-1]
+            if byte >= 128 and page == 0x10:
+                raise InvalidMemoryError("answered with something else")
+            return data
+
+    dump = take_snapshot(Short(module_image()))
+    assert outcomes(dump.refused) == {(0, 0x02): PageOutcome.REFUSED, (0, 0x10): PageOutcome.REFUSED}
+    record = dump.refused[0]
+    assert record.selected == ((0, 2) if selection else None)
+    assert "gave 127" in record.reason
     assert dump.image.has(0, 0x11)
 
 

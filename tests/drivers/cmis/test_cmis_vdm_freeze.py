@@ -242,8 +242,47 @@ def test_a_done_bit_from_before_is_not_taken_for_the_answer(
     fake.image.put(0, 0x2F, 145, bytes([FREEZE_DONE]))
     start_s = clock.now_s()
     with vdm.frozen_statistics(module) as freeze:
-        assert clock.now_s() - start_s >= vdm.T_VDMF_S
+        assert clock.now_s() - start_s >= 0.004
     assert "was 1 before" in freeze.notes[0]
+    assert freeze.elapsed_s == pytest.approx(0.004, abs=0.0011)  # the bit was seen to go and come
+
+
+def test_a_done_bit_that_stays_gives_no_time_and_the_module_all_of_its_own(
+    fake: FreezingModule, clock: Any
+) -> None:
+    """A module whose FreezeDone is always 1, and which takes 60 ms to freeze."""
+    write = fake.write
+
+    def keep_done(bank: int, page: int, byte: int, data: bytes) -> None:
+        write(bank, page, byte, data)
+        fake.events.clear()
+        fake.image.put(0, 0x2F, 145, bytes([FREEZE_DONE | UNFREEZE_DONE]))
+
+    fake.write = keep_done  # type: ignore[method-assign]
+    fake.image.put(0, 0x2F, 145, bytes([FREEZE_DONE | UNFREEZE_DONE]))
+    start_s = clock.now_s()
+    freezer = vdm.VdmFreezer(CmisModule(fake, clock))
+    freeze = freezer.freeze()
+    assert clock.now_s() - start_s == pytest.approx(vdm.FREEZE_ALLOWANCE_S)
+    assert (freeze.frozen, freeze.elapsed_s, freeze.in_time) == (True, None, None)
+    assert "stayed so" in freeze.notes[0]
+    start_s = clock.now_s()
+    assert freezer.unfreeze() is None
+    assert clock.now_s() - start_s == pytest.approx(vdm.FREEZE_ALLOWANCE_S)
+    assert fake.control == POWER_SAVING | RESERVED
+
+
+def test_the_time_of_the_request_itself_counts(fake: FreezingModule, clock: Any) -> None:
+    write = fake.write
+
+    def slow_bus(bank: int, page: int, byte: int, data: bytes) -> None:
+        write(bank, page, byte, data)
+        clock.sleep(0.020)
+
+    fake.write = slow_bus  # type: ignore[method-assign]
+    with vdm.frozen_statistics(CmisModule(fake, clock)) as freeze:
+        assert freeze.elapsed_s == pytest.approx(0.020, abs=0.0011)
+        assert freeze.in_time is False
 
 
 def test_an_allowance_below_the_limit_of_cmis_is_the_callers_mistake(module: CmisModule) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from drivers.clock import StopRequested
 from drivers.cmis.cdb.secret import Secret
 from drivers.cmis.cdb.session import CdbSession
-from drivers.cmis.errors import CdbCommandFailedError, CmisError, ModuleNotRespondingError
+from drivers.cmis.errors import (
+    CdbCommandFailedError,
+    CdbTimeoutError,
+    CmisError,
+    ModuleNotRespondingError,
+)
 from drivers.cmis.module import CmisModule
 from drivers.cmis.ports import CallableMemory
 from drivers.errors import BenchError, ConnectionFailedError, NoReplyError
@@ -186,6 +194,115 @@ def test_a_password_that_cannot_be_wiped_is_reported(make_session: Any) -> None:
             fake.silent_until_s = 1e9
 
     fake.before_write = refuse_the_wipe
-    with pytest.raises(CmisError, match="executed, but its body could not be removed") as caught:
+    with pytest.raises(
+        CmisError, match=r"was executed.*body of the password command could not be removed"
+    ) as caught:
         session.enter_password(PASSWORD)
     _assert_hidden(_everything_said(caught.value))
+
+
+def _body_on_the_page(fake: Any) -> bytes:
+    return bytes(fake.pages[(0, 0x9F)][8:12])
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_password_does_not_stay_when_the_command_times_out(make_session: Any, background: bool) -> None:
+    fake, session = make_session(background=background, busy_t=1)
+    fake.durations_s[0x0001] = 1e6
+    with pytest.raises(CdbTimeoutError) as caught:
+        session.enter_password(PASSWORD)
+    _assert_hidden(_everything_said(caught.value))
+    if background:
+        assert _body_on_the_page(fake) == bytes(4)
+        assert "may still lie there" not in str(caught.value)
+    else:  # the module does not acknowledge any more: all that can be done is to say so
+        assert _body_on_the_page(fake) == DATA
+        assert "may still lie there" in str(caught.value)
+        assert "9Fh:136" in str(caught.value)
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_a_password_does_not_stay_when_the_run_is_stopped(
+    make_session: Any, clock: Any, background: bool
+) -> None:
+    """The stop comes while the command is waited for; a shielded clock lets the wipe wait its turn."""
+    fake, session = make_session(background=background)
+    session.advertised()
+    fake.durations_s[0x0001] = 0.5
+    shields: list[bool] = []
+    sleep = clock.sleep
+
+    @contextmanager
+    def shield() -> Iterator[None]:
+        shields.append(True)
+        try:
+            yield
+        finally:
+            shields.pop()
+
+    def stoppable(duration_s: float) -> None:
+        sleep(duration_s)
+        if fake.executed and not shields:
+            raise StopRequested("operator")
+
+    clock.shield, clock.sleep = shield, stoppable
+    with pytest.raises(StopRequested, match="operator") as caught:
+        session.enter_password(PASSWORD)
+    assert _body_on_the_page(fake) == bytes(4)
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_a_stop_that_nothing_shields_from_says_that_the_password_may_lie_there(
+    make_session: Any, clock: Any
+) -> None:
+    fake, session = make_session(background=False)
+    session.advertised()
+    fake.durations_s[0x0001] = 0.5
+    sleep = clock.sleep
+
+    def stoppable(duration_s: float) -> None:
+        sleep(duration_s)
+        if fake.executed:
+            raise StopRequested("operator")
+
+    clock.sleep = stoppable
+    with pytest.raises(StopRequested) as caught:
+        session.enter_password(PASSWORD)
+    assert any("9Fh:136" in note and "may still lie there" in note for note in caught.value.__notes__)
+
+
+def test_a_refused_password_that_cannot_be_wiped_is_not_said_to_be_executed(make_session: Any) -> None:
+    fake, session = make_session()
+    session.advertised()
+
+    def refuse_the_wipe(page: int, byte: int, data: bytes) -> None:
+        if (page, byte) == (0x9F, 136):
+            fake.silent_until_s = 1e9
+
+    fake.before_write = refuse_the_wipe
+    with pytest.raises(CdbCommandFailedError, match=r"46h.*may still lie there") as caught:
+        session.enter_password(PASSWORD)
+    assert caught.value.code == 0x46
+    assert "executed" not in str(caught.value)
+    _assert_hidden(_everything_said(caught.value))
+
+
+@pytest.mark.parametrize("trigger_on_stop", [True, False])
+def test_a_password_that_was_half_sent_is_wiped(make_session: Any, trigger_on_stop: bool) -> None:
+    """With 8 bytes in an access the body is there before the command is triggered, and that fails."""
+    fake, session = make_session(extension=0, trigger_on_stop=trigger_on_stop)
+    session.advertised()
+    there: list[bytes] = []
+
+    def refuse_the_trigger(page: int, byte: int, data: bytes) -> None:
+        if (page, byte) == (0x9F, 128):
+            there.append(_body_on_the_page(fake))
+            raise OSError(errno.ENXIO, "no acknowledge")
+
+    fake.before_write = refuse_the_trigger
+    with pytest.raises(ModuleNotRespondingError, match="withheld") as caught:
+        session.enter_password(PASSWORD)
+    assert DATA in there
+    assert fake.executed == []
+    assert _body_on_the_page(fake) == bytes(4)
+    assert "may still lie there" not in str(caught.value)

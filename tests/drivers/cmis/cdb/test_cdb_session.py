@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
+import threading
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,7 +20,7 @@ from drivers.cmis.errors import (
     ModuleNotRespondingError,
 )
 from drivers.cmis.module import CmisModule
-from drivers.cmis.ports import CallableMemory
+from drivers.cmis.ports import AccessLimits, CallableMemory
 from drivers.errors import ConnectionFailedError
 
 
@@ -232,6 +233,86 @@ def test_a_wrong_reply_code_passes_where_asked_for(make_session: Any) -> None:
     fake, session = make_session(strict=False)
     fake.break_reply_code = True
     assert len(session.execute(0x0040).data) == 36
+
+
+def test_a_reply_of_another_command_is_refused(make_session: Any) -> None:
+    """Another host sends a command of its own between the end of ours and the reading of its reply."""
+    _fake, session = make_session()
+    other = CdbSession(
+        CmisModule(CallableMemory(session.module.memory.read, session.module.memory.write), session.clock)
+    )
+    wait = session._wait_until_done
+
+    def overtaken(*arguments: Any) -> Any:
+        status = wait(*arguments)
+        other.execute(0x0040)
+        return status
+
+    session._wait_until_done = overtaken
+    with pytest.raises(CdbReplyError, match=r"9Fh:128-129 .*0040h.*another command"):
+        session.execute(0x0100)
+
+
+def test_sessions_of_one_port_wait_for_each_other(make_session: Any, clock: Any) -> None:
+    fake, session = make_session()
+    second = CdbSession(CmisModule(session.module.memory, clock))
+    wait, begun, ended = session._wait_until_done, threading.Event(), threading.Event()
+    found: list[int] = []
+
+    def meanwhile() -> None:
+        begun.wait(10.0)
+        found.append(len(second.execute(0x0040).data))
+        ended.set()
+
+    def slow(*arguments: Any) -> Any:
+        begun.set()
+        assert not ended.wait(0.2)  # the other one is not let in
+        return wait(*arguments)
+
+    session._wait_until_done = slow
+    thread = threading.Thread(target=meanwhile)
+    thread.start()
+    assert len(session.execute(0x0100).data) > 36
+    thread.join(10.0)
+    assert found == [36]
+    assert [number for _, number, _, _ in fake.executed] == [0x0100, 0x0040]
+
+
+def test_an_abort_does_not_wait_for_what_it_is_to_end(make_session: Any) -> None:
+    fake, session = make_session()
+    session.advertised()
+    with session._lock:
+        thread = threading.Thread(target=session.abort)
+        thread.start()
+        thread.join(10.0)
+        assert not thread.is_alive()
+    assert fake.executed[-1][1] == 0x0004
+
+
+def test_instances_have_locks_of_their_own(make_session: Any, clock: Any) -> None:
+    _, session = make_session(instances=2)
+    module = session.module
+    assert CdbSession(CmisModule(module.memory, clock))._lock is session._lock
+    assert CdbSession(module, instance=2)._lock is not session._lock
+
+
+def test_replies_are_read_in_pieces_as_long_as_reads_may_be(make_session: Any, clock: Any) -> None:
+    _fake, inner = make_session()
+
+    class Limited:
+        limits = AccessLimits(read=16, write=64)
+        reads: ClassVar[list[int]] = []
+
+        def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
+            if page == 0x9F and byte >= 136:
+                self.reads.append(length)
+            return inner.module.memory.read(bank, page, byte, length)
+
+        def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
+            inner.module.memory.write(bank, page, byte, data)
+
+    CdbSession(CmisModule(Limited(), clock)).execute(0x0040)
+    assert Limited.reads == [16, 16, 4]
 
 
 def test_a_reply_in_extended_payload(make_session: Any) -> None:

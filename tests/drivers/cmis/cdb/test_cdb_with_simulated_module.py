@@ -18,7 +18,7 @@ from drivers.cmis.ports import AccessLimits
 from drivers.host_board import I2cHostBoard
 from drivers.i2c import I2cBus
 from harness.simulation.module.board import SimulatedHostBoard
-from harness.simulation.module.firmware import make_image
+from harness.simulation.module.commands.firmware import make_image
 from harness.simulation.module.profile import load_profile
 from harness.simulation.module.simulated_module import SimulatedModule
 from harness.simulation.smbus import SimulatedI2cBus

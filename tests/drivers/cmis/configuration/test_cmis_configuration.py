@@ -192,9 +192,197 @@ def test_a_module_that_recycles_by_itself_is_not_held(module: CmisModule, device
 
 def test_a_module_that_says_success_and_does_nothing_is_told(module: CmisModule, device: PathModule) -> None:
     device.run(*FOUR_100G)
-    device.no_recycling = True
+    device.no_recycling = device.never_pending = True
     result = configure(module, [DataPathRequest(3, 1)])
+    assert result.ok, result.stopped_by
     assert any("nothing shows that the module re-initialised" in note for note in result.notes)
+
+
+def test_a_data_path_that_waits_for_its_initialisation_is_not_up(
+    module: CmisModule, device: PathModule
+) -> None:
+    device.run(*FOUR_100G)
+    device.no_recycling = True  # and DPInitPending stays set
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert failed(result) == (1, 2)
+    assert (
+        "host lanes 1-2, 11h:235 DPInitPending: expected 0, cleared by DPInit, found 1" in result.stopped_by
+    )
+    assert result.lanes[0].elapsed_s == pytest.approx(0.1 + 0.5 + 5.0 + 0.5, abs=0.01)
+
+
+def test_an_initialisation_that_begins_late_is_waited_for(
+    module: CmisModule, device: PathModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.run(*FOUR_100G)
+    begins_s = module.clock.now_s() + 0.3
+    device.no_recycling = True
+    plain = device.live
+
+    def live() -> None:
+        if device.no_recycling and module.clock.now_s() >= begins_s:
+            device.no_recycling = False
+            device.evaluate(module.clock.now_s())
+        plain()
+
+    monkeypatch.setattr(device, "live", live)
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert result.ok, result.stopped_by
+    assert result.notes == ()
+    assert not any(device.get("DPInitPending"))
+    assert device.states()[0] is ACTIVATED
+    assert any(states[0] is DataPathState.DPInit for states in device.history)
+    assert result.lanes[0].elapsed_s == pytest.approx(0.3 + 0.75, abs=0.1)
+
+
+def test_apply_immediate_does_not_mind_an_initialisation_that_is_pending(
+    module: CmisModule, device: PathModule
+) -> None:
+    device.run(*FOUR_100G)
+    device.no_recycling = True
+    device.paths[0].pending = True
+    device.show()
+    assert configure(module, [DataPathRequest(3, 1)], immediate=True).ok
+
+
+@pytest.mark.parametrize("register", ["OutputDisableTx", "OutputSquelchForceTx"])
+def test_without_known_media_lanes_either_end_will_do(
+    module: CmisModule, device: PathModule, register: str
+) -> None:
+    device.put("MediaLaneCountApp3", 0)
+    device.put(register, 0b0001)
+    result = configure(module, breakout(module.applications(), "2x100GBASE-DR"))
+    assert result.ok, result.stopped_by
+    assert device.states()[0] is DataPathState.DPInitialized
+    assert result.lanes[0].expected == "DPInitialized or DPActivated"
+    assert any("does not say which media lanes it has" in note for note in result.notes)
+
+
+def test_without_known_media_lanes_a_data_path_comes_up_when_nothing_is_off(
+    module: CmisModule, device: PathModule
+) -> None:
+    device.put("MediaLaneCountApp3", 0)
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert result.ok
+    assert result.notes == ()
+    assert result.lanes[0].expected == "DPActivated"
+
+
+class Settling:
+    """A memory that notes when it is told that the configuration is settled."""
+
+    def __init__(self, device: PathModule) -> None:
+        self.read, self.write = device.read, device.write
+        self.states = device.states
+        self.told: list[tuple[DataPathState, ...]] = []
+
+    def configuration_settled(self) -> None:
+        self.told.append(self.states())
+
+
+def test_the_memory_is_told_when_data_paths_are_steady(device: PathModule, clock: Any) -> None:
+    memory = Settling(device)
+    assert configure(
+        CmisModule(memory, clock), breakout(CmisModule(memory, clock).applications(), "4x100G")
+    ).ok
+    assert memory.told == [(ACTIVATED,) * 8]
+    device.verdict = lambda lane: ConfigStatus.ConfigRejected
+    assert not configure(CmisModule(memory, clock), [DataPathRequest(3, 1)]).ok
+    assert len(memory.told) == 1
+
+
+# -- what the module does behind the host's back --------------------------------------------------------
+
+
+def test_lanes_that_are_freed_are_looked_for_in_force(
+    module: CmisModule, device: PathModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.run(*FOUR_100G)
+    plain = device.finish
+
+    def keeps_the_old(*arguments: Any) -> None:
+        before = device.get("ACS_DPConfig")
+        plain(*arguments)
+        device.put("ACS_DPConfig", before)
+
+    monkeypatch.setattr(device, "finish", keeps_the_old)
+    result = free(module, (7, 8))
+    assert failed(result) == (7, 8)
+    assert "host lanes 7-8, 11h:206-213 ACS_DPConfig: expected 00h" in result.stopped_by
+
+
+def test_lanes_stuck_while_being_freed_are_told(module: CmisModule, device: PathModule) -> None:
+    device.run(*FOUR_100G)
+    device.stuck = {7}
+    result = free(module, (7, 8))
+    assert 7 in failed(result)
+    assert "host lane 7, 11h:202-205 ConfigStatus: expected ConfigSuccess" in result.stopped_by
+
+
+def test_another_data_path_whose_configuration_changed_is_told(
+    module: CmisModule, device: PathModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.run(*FOUR_100G)
+    plain = device.finish
+
+    def changes_lanes_5_and_6(*arguments: Any) -> None:
+        plain(*arguments)
+        active = list(device.get("ACS_DPConfig"))
+        active[4:6] = [0x28, 0x28]
+        device.put("ACS_DPConfig", tuple(active))
+
+    monkeypatch.setattr(device, "finish", changes_lanes_5_and_6)
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert failed(result) == (5, 6)
+    lane = result.lanes[2]
+    assert (lane.host_lane, lane.requested, lane.register) == (5, None, "11h:206-213 ACS_DPConfig")
+    assert lane.expected == "AppSel 3 from host lane 5"
+
+
+def test_time_to_traffic_counts_from_the_release(
+    module: CmisModule, device: PathModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = device.live
+
+    def slow() -> None:
+        module.clock.sleep(0.02)  # each access takes time
+        plain()
+
+    monkeypatch.setattr(device, "live", slow)
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert result.ok
+    assert 0.6 <= result.lanes[0].elapsed_s < 0.78  # DPInit 0.4 s, DPTxTurnOn 0.2 s, and the looks
+
+
+def test_a_data_path_in_force_that_is_held_is_released(module: CmisModule, device: PathModule) -> None:
+    device.run(*FOUR_100G)
+    device.put("DPDeinit", 0b11)
+    device.paths[0].state = DataPathState.DPDeactivated
+    device.show()
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert result.ok, result.stopped_by
+    assert device.states()[:2] == (ACTIVATED,) * 2
+    assert device.get("DPDeinit") == (False,) * 8
+
+
+def test_a_data_path_that_ended_elsewhere_while_waited_for_is_planned_anew(
+    module: CmisModule, device: PathModule
+) -> None:
+    device.run(*FOUR_100G)
+    device.put("DPDeinit", 0b11)
+    path = device.paths[0]
+    path.state, path.due_s = DataPathState.DPDeinit, module.clock.now_s() + 0.1
+    device.show()
+    result = configure(module, [DataPathRequest(3, 1)])
+    assert result.ok, result.stopped_by
+    assert device.states()[0] is ACTIVATED  # it was held, as it went down meanwhile
+
+
+def test_results_have_a_second_where_initialisation_is_fast(module: CmisModule, device: PathModule) -> None:
+    device.put("MaxDurationDPInit", 0)
+    device.times[DataPathState.DPInit] = 0.0005
+    device.config_s = 0.9
+    assert configure(module, [DataPathRequest(3, 1)]).ok
 
 
 def test_a_stepped_module_is_cycled_by_the_host(module: CmisModule, device: PathModule) -> None:
@@ -292,6 +480,40 @@ def test_settings_of_a_running_data_path_change_while_it_runs(
     assert capable.history == [(ACTIVATED,) * 8] or not capable.history
     assert capable.get("ACS_OutputEqPreCursorTargetRx") == (0, 0, 5, 0, 0, 0, 0, 0)
     assert [lane.host_lane for lane in result.lanes] == [3, 4]
+
+
+def test_settings_of_another_application_are_not_carried_over(
+    module: CmisModule, capable: PathModule
+) -> None:
+    capable.put("RxOutputAmplitudeControlSupported", 1)
+    capable.put("RxOutputLevelSupported", 0b1111)
+    capable.put("ACS_OutputAmplitudeTargetRx", (3,) * 8)
+    capable.put("SCS0_OutputAmplitudeTargetRx", (1,) * 8)
+    other = [DataPathRequest(2, 1, signal_integrity=SignalIntegrity(pre_cursor_rx=2))]
+    assert configure(module, other, displace=True).ok
+    assert capable.get("SCS0_OutputAmplitudeTargetRx") == (1,) * 8
+    capable.put("ACS_OutputAmplitudeTargetRx", (3,) * 8)
+    assert configure(module, other).ok
+    assert capable.get("SCS0_OutputAmplitudeTargetRx") == (3,) * 4 + (1,) * 4
+
+
+def test_what_is_not_advertised_is_left_as_it_is_staged(module: CmisModule, capable: PathModule) -> None:
+    for name, value in {"TxCDRSupported": 1, "RxCDRSupported": 1}.items():
+        capable.put(name, value)  # without bypass: False would be refused
+    for name in ("SCS0_CDREnableTx", "SCS0_CDREnableRx"):
+        capable.put(name, 0xFF)
+    capable.put("ACS_OutputAmplitudeTargetRx", (7,) * 8)  # and no control of the amplitude
+    result = commit_signal_integrity(module, {3: SignalIntegrity(pre_cursor_rx=2)})
+    assert result.ok, result.stopped_by
+    assert capable.get("SCS0_CDREnableTx") == capable.get("SCS0_CDREnableRx") == (True,) * 8
+    assert capable.get("SCS0_OutputAmplitudeTargetRx") == (0,) * 8
+
+
+def test_settings_in_force_that_can_be_had_are_kept(module: CmisModule, capable: PathModule) -> None:
+    capable.put("ACS_OutputEqPostCursorTargetRx", (6,) * 8)
+    assert commit_signal_integrity(module, {3: SignalIntegrity(pre_cursor_rx=2)}).ok
+    assert capable.get("ACS_OutputEqPostCursorTargetRx") == (6,) * 8
+    assert capable.get("SCS0_OutputEqPostCursorTargetRx") == (0, 0, 6, 6, 0, 0, 0, 0)
 
 
 def test_a_setting_that_does_not_come_into_force_is_told(module: CmisModule, capable: PathModule) -> None:

@@ -141,6 +141,35 @@ def test_every_rejection_is_told_in_words(
     assert device.states()[:4] == (ACTIVATED,) * 4
 
 
+def test_the_same_rejection_again_is_told_after_a_short_time(module: CmisModule, device: PathModule) -> None:
+    device.put("MaxDurationDPInit", 0xA)  # 300 s
+    device.config_s = 0.0
+    device.verdict = lambda lane: ConfigStatus.ConfigRejectedInvalidSI
+    first = configure(module, [DataPathRequest(3, 1)])
+    plain = device.trigger
+
+    def at_once(*arguments: Any) -> None:  # too fast for anybody to see ConfigInProgress
+        plain(*arguments)
+        device.live()
+
+    device.trigger = at_once  # type: ignore[method-assign]
+    again = configure(module, [DataPathRequest(3, 1)])
+    assert failed(first) == failed(again) == (1, 2)
+    assert "same rejection" not in first.stopped_by
+    assert "The same rejection as before; nothing shows that the trigger was taken up." in again.stopped_by
+    assert "Not final" not in again.stopped_by
+    assert 0.4 < again.lanes[0].elapsed_s < 1.0
+
+
+def test_no_result_at_all_is_waited_for_as_long_as_it_may_take(
+    module: CmisModule, device: PathModule
+) -> None:
+    device.ignores_triggers = True
+    device.put("MaxDurationDPInit", 7)
+    result = configure(module, [DataPathRequest(3, 1)])  # ConfigUndefined before and after
+    assert result.lanes[0].elapsed_s == pytest.approx(5.0, abs=0.1)
+
+
 def test_words_differ_from_status_to_status() -> None:
     named = [status for status in ConfigStatus if status is not ConfigStatus.ConfigSuccess]
     assert set(named) <= set(ADVICE)
@@ -280,6 +309,32 @@ def test_bringing_up_such_a_module_says_what_it_is(device: PathModule, clock: An
     result = bring_up(CmisModule(FlatModule(device, falls_back=falls_back), clock), Pins(), clock)
     assert result.steps[-1].name == "paged_memory"
     assert "The memory is flat." in result.stopped_by
+
+
+def test_a_bank_that_is_not_there_is_not_called_flat_memory(module: CmisModule, device: PathModule) -> None:
+    with pytest.raises(PageUnavailableError, match=r"The module has no bank 1: 01h:142\.1-0") as raised:
+        require_paged_memory(module, bank=1)
+    assert "flat" not in str(raised.value)
+    device.put("BanksSupported", 1)  # it says so, and has none
+    with pytest.raises(PageUnavailableError, match=r"advertises 2 of them, yet in bank 1 .*no bank 1"):
+        require_paged_memory(module, bank=1)
+    result = configure(module, [DataPathRequest(3, 1)], bank=1)
+    assert "no bank 1" in result.stopped_by
+    assert device.written == []
+    for page in (0x10, 0x11):
+        device.image.add_page(1, page)
+    require_paged_memory(module, bank=1)
+
+
+def test_a_bank_that_shows_page_00h_is_not_there(
+    module: CmisModule, device: PathModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.put("BanksSupported", 2)
+    monkeypatch.setattr(
+        device, "read", lambda bank, page, *span: device.image.get(0, 0 if bank else page, *span)
+    )
+    with pytest.raises(PageUnavailableError, match=r"no bank 3: .*advertises 4"):
+        require_paged_memory(CmisModule(device, module.clock), bank=3)
 
 
 def test_an_honest_module_is_not_taken_for_flat(module: CmisModule) -> None:

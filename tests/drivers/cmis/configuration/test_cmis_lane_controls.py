@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from drivers.cmis.errors import NotAdvertisedError, WriteNotTakenError
-from drivers.cmis.lane_controls import LaneControl, is_advertised, lanes_on, set_lanes
+from drivers.cmis.lane_controls import LaneControl, change_lanes, is_advertised, lanes_on, set_lanes
 from drivers.cmis.memory_map import FIELDS
 from drivers.cmis.module import CmisModule
 from drivers.cmis.signal_integrity import (
@@ -48,6 +50,45 @@ def test_lanes_are_set_and_others_kept(module: CmisModule, device: PathModule, c
     assert device.written == [(0x10, byte, b"\x87")]
     assert set_lanes(module, control, (1,), on=False) == (2, 3, 8)
     assert lanes_on(module, control) == (2, 3, 8)
+
+
+class HeldBus:
+    """A memory that notes whether the bus was held at each access."""
+
+    def __init__(self, device: PathModule) -> None:
+        self.device = device
+        self.depth = 0
+        self.held: list[bool] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if not self.depth:
+            self.held.append(True)  # taken once for all that belongs together
+        self.depth += 1
+        yield
+        self.depth -= 1
+
+    def read(self, bank: int, page: int, byte: int, length: int) -> bytes:
+        if page == 0x10 and not self.depth:
+            self.held.append(False)
+        return self.device.read(bank, page, byte, length)
+
+    def write(self, bank: int, page: int, byte: int, data: bytes) -> None:
+        if not self.depth:
+            self.held.append(False)
+        self.device.write(bank, page, byte, data)
+
+
+def test_the_bus_is_held_while_lanes_are_changed_among_others(device: PathModule, clock: Any) -> None:
+    memory = HeldBus(device)
+    change_lanes(CmisModule(memory, clock), "DPDeinit", set_lanes=(1,))
+    assert memory.held == [True]
+
+
+def test_the_bus_is_held_while_settings_are_staged_among_others(device: PathModule, clock: Any) -> None:
+    memory = HeldBus(device)
+    stage_settings(CmisModule(memory, clock), {3: SignalIntegrity(pre_cursor_rx=1)})
+    assert memory.held == [True]
 
 
 @pytest.mark.parametrize("control", LaneControl)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drivers.clock import StopRequested
 from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.errors import InvalidMemoryError
 from drivers.cmis.module import CmisModule
@@ -139,6 +140,44 @@ def test_low_power_is_entered_and_left(module: CmisModule, device: PathModule, p
     assert wait.allowed_s == 5.0
     assert device.get("LowPwrRequestSW") == 0
     assert pins.calls == [("low power", True), ("low power", False)]
+
+
+def test_a_module_on_its_way_down_ends_that_first(module: CmisModule, device: PathModule) -> None:
+    device.put("ModuleState", int(ModuleState.ModulePwrDn))
+    device.state_after((0.0, 4), (0.4, 1), (0.41, 2), (5.2, 3))
+    wait = leave_low_power(module)
+    assert wait.reached
+    assert wait.measured
+    assert wait.allowed_s == pytest.approx(0.1 + 0.5 + 0.5 + 5.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "data_path", "allowed_s"),
+    [
+        (ModuleState.ModuleReady, S.DPActivated, 1.1),
+        (ModuleState.ModuleReady, S.DPTxTurnOn, 1.6),
+        (ModuleState.ModulePwrUp, S.DPDeactivated, 6.1),
+    ],
+)
+def test_the_limit_to_low_power_is_that_from_the_present_state(
+    module: CmisModule, device: PathModule, state: ModuleState, data_path: DataPathState, allowed_s: float
+) -> None:
+    device.put("ModuleState", int(state))
+    device.put("DPStateHostLane", (1, 1, 1, int(data_path), 1, 1, 1, 1))
+    device.state_after((0.0, 4), (0.3, 1))
+    assert enter_low_power(module).allowed_s == pytest.approx(allowed_s)
+
+
+def test_a_reset_pulse_that_is_interrupted_ends_all_the_same(
+    module: CmisModule, pins: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: float) -> None:
+        raise StopRequested
+
+    monkeypatch.setattr(module.clock, "sleep", stopped)
+    with pytest.raises(StopRequested):
+        hardware_reset(module, pins)
+    assert pins.calls == [("reset", True), ("reset", False)]
 
 
 def test_a_pin_that_may_hold_the_module_down_is_told(module: CmisModule, device: PathModule) -> None:
