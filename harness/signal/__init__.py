@@ -1,5 +1,5 @@
 """Waveform analysis and statistics of PAM4 lanes: numpy in, numbers out. Knows no bench.
 
 Import what is wanted from its module: ``harness.signal.waveform``, ``pam4``, ``eye``, ``filters``, ``ffe``,
-``dispersion``, ``tdecq``, ``rin``.
+``dispersion``, ``tdecq``, ``rin``; ``patterns``, ``counting``, ``statistics``, ``kp4``.
 """
