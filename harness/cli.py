@@ -56,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # 2, for what was not read may have been a verdict: a pass is never claimed so.
         sys.stdout = None
         return 2
+    except KeyboardInterrupt:  # where no command has a handler of its own, such as while it is imported
+        print("lanewise: stopped", file=sys.stderr)
+        return 2
     except Exception:
         # 1 says that a module failed; a fault of the program is none.
         traceback.print_exc()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from drivers.clock import Clock, StopFlag, WallClock
 from drivers.cmis.bringup import BringUpResult, bring_up
-from drivers.cmis.errors import CmisError, DumpFormatError, ModuleNotRespondingError
+from drivers.cmis.errors import CmisError, DumpFormatError, ModuleNotRespondingError, NotAdvertisedError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.polling import advertised_limits
 from drivers.cmis.states import require_module
@@ -32,12 +32,18 @@ from harness.text import printable_text
 if TYPE_CHECKING:
     from drivers.cmis.access import I2cMemory
     from drivers.cmis.dump.formats import Dump
+    from drivers.cmis.information import Application
 
 NOMINAL_VCC_V = 3.3
+SYSFS = Path("/sys")
+"""Where optoe's files are."""
+DEFAULT_MEDIA = "400GBASE-DR4"
+"""What a module is brought up to when nothing is said and it advertises this."""
 _ROLES = ("host_board", "power_supply")
 _MGMT_INIT_S = 2.0  # tMgmtInit, OIF-CMIS-05.4 Table 10-1
 _LOOK_S = 0.02
 _BENCH_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_SERVED = "sim:"
 _BUS = re.compile(r"(?:i2c:|/dev/i2c-)(\d{1,4})", re.ASCII)
 
 
@@ -69,11 +75,13 @@ class ModuleTarget:
 class TargetOptions:
     """``max_read_bytes``: bytes of one read, 8 or an even number up to 128, or None for what the module
     advertises. ``up``: bring a bench's module up to traffic: its transmitters are on then.
+    ``media_interface``: for which application, by its name in any case of letters; None for
+    :data:`DEFAULT_MEDIA`, or where the module does not have that, the first application it advertises.
     ``module`` and ``seed`` go with a simulated bench."""
 
     max_read_bytes: int | None = None
     up: bool = False
-    media_interface: str = "400GBASE-DR4"
+    media_interface: str | None = None
     module: str | None = None
     seed: int | None = None
 
@@ -89,12 +97,17 @@ def open_target(text: str, options: TargetOptions | None = None) -> Iterator[Mod
     """
     chosen = options or TargetOptions()
     bus = _BUS.fullmatch(text)
+    if bus is None and text.startswith(("i2c:", "/dev/i2c-")):
+        raise TableError([f"{text!a}: i2c: needs the number of the bus, as in i2c:1 for /dev/i2c-1"])
     if bus:
         without_bench(text, chosen)
         opened = _open_bus(int(bus[1]), chosen)
     elif text.startswith("optoe:"):
         without_bench(text, chosen)
         opened = _open_optoe(text.removeprefix("optoe:"))
+    elif text.startswith(_SERVED):
+        without_bench(text, replace(chosen, up=False))
+        opened = _open_served(text.removeprefix(_SERVED), chosen)
     elif is_bench(text):
         opened = _open_on_bench(load_bench(find_bench_file(text)), chosen)
     else:
@@ -115,7 +128,7 @@ def is_bench(text: str) -> bool:
 
     :raises TableError: for the bare name of a bench that there is not.
     """
-    if _BUS.fullmatch(text) or text.startswith("optoe:"):
+    if text.startswith(("i2c:", "/dev/i2c-", "optoe:", _SERVED)):
         return False
     if text.endswith(".toml"):
         return True
@@ -202,15 +215,70 @@ def _open_bus(number: int, options: TargetOptions) -> Iterator[ModuleTarget]:
             bus.close()
 
 
+def _require_sysfs(path: str) -> None:
+    """Refuse what is no file of sysfs: selecting a page writes byte 127, which would damage a dump.
+
+    :raises TableError: for a path that leads elsewhere, also by a link.
+    """
+    try:
+        real = Path(path).resolve()
+    except (OSError, ValueError, RuntimeError) as fault:
+        raise TableError([f"optoe:{path!a}: {fault}"]) from fault
+    if not real.is_relative_to(SYSFS):
+        raise TableError(
+            [
+                (
+                    f"optoe:{path!a} is not in {SYSFS}, where the optoe driver has its files: nothing was "
+                    "read or written. A dump is named by its file alone, without optoe: in front."
+                )
+            ]
+        )
+
+
 @contextlib.contextmanager
 def _open_optoe(path: str) -> Iterator[ModuleTarget]:
     from drivers.cmis.optoe import OptoeMemory
 
+    _require_sysfs(path)
     with _stoppable() as stop:
         clock = WallClock(stop)
         name = f"optoe:{path}"
         with OptoeMemory(Path(path), clock) as memory, _nobody_knows(name):
             yield ModuleTarget(name, memory, clock, CmisModule(memory, clock), live=True)
+
+
+@contextlib.contextmanager
+def _open_served(address: str, options: TargetOptions) -> Iterator[ModuleTarget]:
+    from drivers.cmis.access import I2cMemory
+    from drivers.i2c import I2cBus
+    from harness.opening import open_served_module
+
+    name = f"{_SERVED}{address}"
+    with _stoppable() as stop:
+        try:
+            smbus, pins, clock = open_served_module(address, stop)
+        except ValueError as error:
+            raise TableError([f"{name!a}: {error}"]) from error
+        bus = I2cBus(smbus, clock, name=name)
+        try:
+            memory = I2cMemory(bus, clock)
+            module = CmisModule(memory, clock)
+            target = ModuleTarget(
+                f"{name} (SIMULATED)",
+                memory,
+                clock,
+                module,
+                live=True,
+                simulated=True,
+                pins=pins,
+                transactions=lambda: bus.transactions,
+            )
+            if options.up:
+                _bring_up(target, pins, options)
+            _set_limits(memory, module, options)
+            yield target
+        finally:
+            bus.close()
 
 
 @contextlib.contextmanager
@@ -247,13 +315,7 @@ def _open_on_bench(spec: BenchSpec, options: TargetOptions) -> Iterator[ModuleTa
             )
             with _module_is_there(pins, require_supply):
                 if options.up:
-                    target.bring_up = bring_up(
-                        module,
-                        pins,
-                        bench.clock,
-                        media_interface=options.media_interface,
-                        vcc_applied_at_s=conditioner.powered_at_s,
-                    )
+                    _bring_up(target, pins, options, conditioner.powered_at_s)
                 else:
                     wait_for_interface(module)
                 if isinstance(memory, I2cMemory):
@@ -266,6 +328,49 @@ def _open_on_bench(spec: BenchSpec, options: TargetOptions) -> Iterator[ModuleTa
                 sys.stderr.write(_not_safe(result))
         if not_safe:
             raise BenchError(f"{spec.name} is NOT SAFE: see above, and turn it off by hand")
+
+
+def _bring_up(
+    target: ModuleTarget, pins: ModulePins, options: TargetOptions, vcc_applied_at_s: float | None = None
+) -> None:
+    """Bring the module up, with the application that was asked for or that it has.
+
+    :raises NotAdvertisedError: when it does not advertise the media interface that was asked for.
+    """
+    module, clock = target.module, target.clock
+    if sys.stderr.isatty():
+        sys.stderr.write("bringing the module up ...\n")
+    wanted = options.media_interface
+    result = bring_up(
+        module, pins, clock, media_interface=wanted or DEFAULT_MEDIA, vcc_applied_at_s=vcc_applied_at_s
+    )
+    if not result.ok and result.steps and result.steps[-1].name == "find_application":
+        # Only now, for reading the applications beforehand would hide how long the first steps took.
+        application = _other_application(module, wanted)
+        if application is not None:
+            sys.stderr.write(
+                printable_text(
+                    f"brought up with AppSel {application.app_sel}, {application.host_interface} to "
+                    f"{application.media_interface}; --media chooses another"
+                )
+                + "\n"
+            )
+            result = bring_up(module, pins, clock, media_interface=application.media_interface)
+    target.bring_up = result
+
+
+def _other_application(module: CmisModule, wanted: str | None) -> Application | None:
+    """An application whose media interface is spelt in other letters, or the first where none is wanted."""
+    applications = module.applications()
+    if wanted is None:
+        return applications[0] if applications else None
+    for application in applications:
+        if application.media_interface.casefold() == wanted.casefold():
+            return application
+    raise NotAdvertisedError(
+        f"--media {wanted!a}: the module does not advertise it. It has "
+        + (", ".join(dict.fromkeys(item.media_interface for item in applications)) or "no application")
+    )
 
 
 @contextlib.contextmanager

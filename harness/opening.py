@@ -14,7 +14,7 @@ from drivers.catalogue import DRIVERS, load
 from drivers.clock import Clock, StopFlag, WallClock
 from drivers.errors import BenchError, ConnectionFailedError
 from drivers.i2c import I2cBus, SmbusLike
-from drivers.interfaces import Instrument
+from drivers.interfaces import Instrument, ModulePins
 from drivers.scpi import ScpiSession
 from harness.bench import Bench
 from harness.benchfile import BenchSpec, InstrumentSpec
@@ -161,6 +161,17 @@ def open_what_can_be(
             instruments[role] = instruments[part.shared_with]
     ordered = {role: instruments[role] for role in spec.instruments if role in instruments}
     return Bench(spec, io, flag, ordered), faults
+
+
+def open_served_module(address: str, stop: StopFlag | None = None) -> tuple[SmbusLike, ModulePins, Clock]:
+    """Bus, pins and clock of a simulated module that is served on a socket (``HOST:PORT/SLOT``).
+
+    :raises ValueError: for an address that is none.
+    :raises BenchError: when no such server, or no such slot, is there.
+    """
+    from harness.simulation.served.client import open_served
+
+    return open_served(address, stop)
 
 
 def _backend(spec: BenchSpec, stop: StopFlag) -> Backend:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers.clock import StopRequested
-from drivers.cmis.errors import DumpFormatError, ModuleNotRespondingError
+from drivers.cmis.errors import DumpFormatError, ModuleNotRespondingError, NotAdvertisedError
 from drivers.cmis.fields import encode
 from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
@@ -18,6 +18,9 @@ from harness.bench import Bench
 from harness.conditions import Conditioner
 from harness.module_target import TargetOptions, is_bench, open_target
 from harness.safety import SafetyResult
+from harness.simulation.module.profile import load_profile
+from harness.simulation.served.served_module import modules_of
+from harness.simulation.served.server import ModuleServer
 from harness.tables import TableError
 
 
@@ -109,7 +112,48 @@ def test_silence_on_a_bare_bus_is_not_held_against_a_module(
         target.module.get("VendorName")
 
 
-def test_an_optoe_file(tmp_path: Path, image: MemoryImage) -> None:
+def test_optoe_touches_no_ordinary_file(tmp_path: Path, image: MemoryImage) -> None:
+    dump, link = tmp_path / "dump.bin", tmp_path / "sys"
+    dump.write_bytes(bytes(range(256)))
+    link.symlink_to(dump)
+    for path in (dump, link, tmp_path / "gone", Path("/sys/../etc/hostname")):
+        with pytest.raises(TableError, match="is not in /sys"), open_target(f"optoe:{path}"):
+            pass
+    assert dump.read_bytes() == bytes(range(256))
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_bus_needs_its_number() -> None:
+    for text in ("i2c:x", "i2c:", "/dev/i2c-one"):
+        with pytest.raises(TableError, match="needs the number"), open_target(text):
+            pass
+
+
+@pytest.mark.parametrize("profile", ["good-fr4", "good-lr4"])
+def test_a_module_without_dr4_comes_up_with_what_it_has(
+    profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_target("sim-dr4", TargetOptions(up=True, module=profile)) as target:
+        assert target.bring_up is not None
+        assert target.bring_up.ok
+        assert target.bring_up.application is not None
+        name = target.bring_up.application.media_interface
+    assert f"AppSel 1, 400GAUI-8 C2M to {name}" in capsys.readouterr().err
+
+
+def test_a_media_interface_is_found_in_any_case_and_others_are_listed() -> None:
+    with open_target("sim-dr4", TargetOptions(up=True, media_interface="100gbase-dr")) as target:
+        assert target.bring_up is not None
+        assert target.bring_up.ok
+    with (
+        pytest.raises(NotAdvertisedError, match=r"It has 400GBASE-DR4, 100GBASE-DR$"),
+        open_target("sim-dr4", TargetOptions(up=True, media_interface="400GBASE-SR8")),
+    ):
+        pass
+
+
+def test_an_optoe_file(tmp_path: Path, image: MemoryImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.module_target.SYSFS", tmp_path.resolve())
     path = tmp_path / "eeprom"
     content = image.get(0, 0, 0, 128)
     content += b"".join(
@@ -222,4 +266,27 @@ def test_simulation_options_are_refused_on_a_lab_bench() -> None:
         pytest.raises(TableError, match="simulated bench only"),
         open_target("lab-example", TargetOptions(seed=2)),
     ):
+        pass
+
+
+def test_a_served_module_is_a_target_that_stays_as_it_is_left() -> None:
+    profiles = [load_profile("good-dr4")]
+    with pytest.raises(ValueError, match="the same speed"):
+        ModuleServer(modules_of(profiles, speed=None, seed=1))
+    with ModuleServer(modules_of(profiles, speed=None, seed=1), speed=None) as server:
+        address = f"sim:{server.address}/0"
+        with open_target(address, TargetOptions(up=True)) as target:
+            assert target.bring_up is not None
+            assert target.bring_up.ok, target.bring_up.stopped_by
+            assert target.simulated
+        with open_target(address) as target:
+            assert target.module.data_path_states()[0].name == "DPActivated"
+        with (
+            pytest.raises(BenchError, match="there are slots 0 to 0"),
+            open_target(f"sim:{server.address}/3"),
+        ):
+            pass
+    with pytest.raises(TableError, match="is no address"), open_target("sim:nowhere"):
+        pass
+    with pytest.raises(TableError, match="go with a bench only"), open_target(address, TargetOptions(seed=2)):
         pass

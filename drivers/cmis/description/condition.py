@@ -73,7 +73,12 @@ def limits_plain(limits: Thresholds, *, power: bool = False) -> dict[str, float]
 def bar_of(item: Mapping[str, Plain] | None, page: Page, width: int = DEFAULT_WIDTH) -> str:
     """The bar of a value with limits; empty where there is nothing to draw."""
     limits = None if item is None else item["limits"]
-    if item is None or limits is None or item["verdict"] in ("not set", "off", "unused") or limits["low_alarm"] <= LOWEST_DBM:
+    if (
+        item is None
+        or limits is None
+        or item["verdict"] in ("not set", "off", "unused")
+        or limits["low_alarm"] <= LOWEST_DBM
+    ):
         return ""
     return bar(
         item["value"],

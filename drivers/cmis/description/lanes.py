@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from drivers.cmis import information
 from drivers.cmis.codes import ConfigStatus, DataPathState
 from drivers.cmis.description.condition import QUANTITIES, against, bar_of, limits_of
-from drivers.cmis.description.layout import pairs, table
-from drivers.cmis.description.usage import lanes_in_use
+from drivers.cmis.description.layout import pairs, sentences, table
 from drivers.cmis.description.sections import Page, Plain, Section, Subject
+from drivers.cmis.description.usage import lanes_in_use
 from drivers.cmis.errors import PageUnavailableError
 from drivers.cmis.fields import LANES
 from drivers.cmis.flag_table import FLAGS as FLAG_TABLE
@@ -19,6 +19,7 @@ from drivers.units import LOWEST_DBM
 
 _BAR_WIDTH = 12
 _LANE_PAGE = 0x11
+_OUTPUT_STATUS_SINCE = 5
 _JUDGED_FINE = ("ok", "not set", "no thresholds", "off", "unused")
 _COLUMNS = (("tx_power_dbm", "tx_power_w"), ("rx_power_dbm", "rx_power_w"), ("bias_ma", "tx_bias_ma"))
 
@@ -62,7 +63,6 @@ def _host_lanes(subject: Subject) -> Plain:
 
 
 def _media_lanes(subject: Subject) -> Plain:
-    image, bank = subject.image, subject.bank
     present, monitors, unknown = _lane_monitors(subject)
     limits = limits_of(subject)
     _, flags = _flags_by_lane(subject)
@@ -81,7 +81,8 @@ def _media_lanes(subject: Subject) -> Plain:
         idle = used is not None and item.lane not in used.media
         silent = sending is not None and item.lane not in sending
         for name, off in (("tx_power_dbm", silent), ("bias_ma", silent), ("rx_power_dbm", False)):
-            if plain[name] is not None and (idle or off):
+            # What is there nevertheless is judged: a lane that should be dark and is not is worth a look.
+            if plain[name] is not None and (idle or off) and plain[name]["verdict"].startswith("low"):
                 plain[name]["verdict"] = "unused" if idle else "off"
         found.append(plain)
     return found
@@ -109,7 +110,8 @@ def _lane_monitors(
         if image.has(0, 0x01) or not image.has(bank, _LANE_PAGE):
             raise
     unknown.append(
-        "without page 01h neither the monitors that there are nor the multiplier of the bias are known; 1 is taken"
+        "without page 01h neither the monitors that there are nor the multiplier of the bias are known: it "
+        "is taken as 1"
     )
     columns = [information.get_lanes(image, name, bank) for name in ("TxPower", "RxPower", "TxBias")]
     monitors = tuple(
@@ -120,8 +122,10 @@ def _lane_monitors(
 
 
 def _lanes_sending(subject: Subject) -> tuple[int, ...] | None:
-    """Media lanes whose output is valid (11h:133); None where that was not read."""
+    """Media lanes whose output is valid (11h:133, since CMIS 5.0); None where that is not known."""
     try:
+        if information.get_int(subject.image, "CmisRevisionMajor") < _OUTPUT_STATUS_SINCE:
+            return None
         return information.lanes_set(subject.image, "OutputStatusTx", subject.bank)
     except PageUnavailableError:
         return None
@@ -201,11 +205,11 @@ def _media_lanes_text(description: Mapping[str, Plain], page: Page) -> Sequence[
         f"  beyond {verdict}: {label} of lane{'s' * (len(numbers) > 1)} {lanes_text(numbers)}"
         for (label, verdict), numbers in beyond.items()
     ]
-    lines += (f"  {text}" for text in shown[0]["unknown"])
+    lines += sentences("", shown[0]["unknown"], mark="")[1:]
     for verdict, text in (("unused", "in no active data path"), ("off", "transmitter off (11h:133)")):
-        numbers = [item["lane"] for item in shown if _is(item, verdict)]
-        if numbers:
-            lines.append(f"  not judged, {text}: lane{'s' * (len(numbers) > 1)} {lanes_text(numbers)}")
+        idle = [item["lane"] for item in shown if _is(item, verdict)]
+        if idle:
+            lines.append(f"  not judged, {text}: lane{'s' * (len(idle) > 1)} {lanes_text(idle)}")
     if absent:
         labels = ", ".join(QUANTITIES[key].label for name, key in _COLUMNS if name in absent)
         lines.append(f"  {labels}: no such monitor, or no valid multiplier (01h:160)")

@@ -16,6 +16,7 @@ from harness.commands.module.running import (
     options_of,
     require_up,
 )
+from harness.commands.module.subject import names_of, names_text
 from harness.target_forms import FORMS
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def _diff(arguments: argparse.Namespace) -> int:
     if not (is_bench(arguments.a) or is_bench(arguments.b)):
         without_bench(f"{arguments.a} {arguments.b}", options)
     try:
-        image_a, live_a = _image(arguments.a, options)
-        image_b, live_b = _image(arguments.b, options)
+        image_a, live_a, name_a = _image(arguments.a, options)
+        image_b, live_b, name_b = _image(arguments.b, options)
     except CmisError as error:  # 1 says here that there are differences
         raise UsageError(str(error)) from error
     if live_a or live_b:  # whose flags were not read, so there is nothing to compare
@@ -64,25 +65,28 @@ def _diff(arguments: argparse.Namespace) -> int:
             {
                 "a": arguments.a,
                 "b": arguments.b,
+                "modules": {"a": names_of(image_a), "b": names_of(image_b)},
                 "differences": [item.to_json() for item in shown],
                 "not_shown": len(found) - len(shown),
             }
         )
     else:
-        say(f"A  {ascii(arguments.a)[1:-1]}\nB  {ascii(arguments.b)[1:-1]}\n\n")
+        for side, name, image in (("A", name_a, image_a), ("B", name_b, image_b)):
+            say(f"{side}  {ascii(name)[1:-1]}: {names_text(names_of(image))}\n")
+        say("\n")
         say(render_comparison(found, volatile=arguments.all))
     return DIFFERENT if shown else DONE
 
 
-def _image(text: str, options: TargetOptions) -> tuple[MemoryImage, bool]:
-    """The memory of a target, and whether it is live. ``options`` are for those that are benches."""
+def _image(text: str, options: TargetOptions) -> tuple[MemoryImage, bool, str]:
+    """A target's memory, whether it is live, and its name. ``options`` are for those that are benches."""
     from harness.commands.module.reading import read_module
     from harness.module_target import TargetOptions, is_bench, open_target
 
     suited = options if is_bench(text) else TargetOptions(max_read_bytes=options.max_read_bytes)
     with open_target(text, suited) as target:
         require_up(target)
-        return read_module(target).dump.image, target.live
+        return read_module(target).dump.image, target.live, target.name
 
 
 def _without_flags(image: MemoryImage) -> None:

@@ -14,7 +14,7 @@ from harness.commands.module.running import DONE, Parser, UsageError, guarded
 if TYPE_CHECKING:
     from drivers.cmis.fields import Field
 
-_PAGE = re.compile(r"lower|[0-9A-Fa-f]{2}h", re.ASCII)
+_PAGE = re.compile(r"lower|(?:0x[0-9A-Fa-f]{1,2}|[0-9A-Fa-f]{2}[hH]|[0-9][0-9A-Fa-f])", re.ASCII)
 _SHORT = {"RO_COR": "RO/COR", "RW_SC": "RW/SC"}
 
 
@@ -27,7 +27,10 @@ def main(argv: Sequence[str]) -> int:
         "reading, RW/SC cleared by the module. An address like 11h:128-131 is page 11h, bytes 128 to 131.",
     )
     parser.add_argument(
-        "pattern", nargs="?", metavar="TEXT", help="a page (11h, lower), or a part of a name or of the words"
+        "patterns",
+        nargs="*",
+        metavar="TEXT",
+        help="a page (11h, lower), or a part of a name or of the words; of several, all must be there",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     return guarded("fields", parser, argv, _fields)
@@ -36,9 +39,13 @@ def main(argv: Sequence[str]) -> int:
 def _fields(arguments: argparse.Namespace) -> int:
     from drivers.cmis.memory_map import FIELDS
 
-    chosen = [field for field in FIELDS.values() if _matches(field, arguments.pattern)]
+    chosen = [
+        field for field in FIELDS.values() if all(_matches(field, pattern) for pattern in arguments.patterns)
+    ]
     if not chosen:
-        raise UsageError(f"no register's page, name or words have {arguments.pattern!a}")
+        raise UsageError(
+            f"no register's page, name or words have {' and '.join(map(ascii, arguments.patterns))}"
+        )
     if arguments.json:
         say_json([_json(field) for field in chosen])
         return DONE
@@ -61,12 +68,10 @@ def _where(field: Field) -> str:
     return field.where + (", banked" if field.banked else "")
 
 
-def _matches(field: Field, pattern: str | None) -> bool:
-    if pattern is None:
-        return True
+def _matches(field: Field, pattern: str) -> bool:
     if _PAGE.fullmatch(pattern):
-        page = field.where.partition(":")[0]
-        return page.lower() == pattern.lower()
+        page = field.where.partition(":")[0].lower().removesuffix("h")
+        return page == pattern.lower().removesuffix("h").removeprefix("0x").rjust(2, "0")
     return pattern.lower() in field.name.lower() or pattern.lower() in field.doc.lower()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,19 @@ from harness.commands.module.printing import complain, say, say_json, write
 from harness.commands.module.running import (
     DONE,
     TROUBLE,
+    ModuleFailedError,
     Parser,
     UsageError,
     add_target,
     guarded,
     opened,
 )
+from harness.commands.module.subject import heading, subject_of
 
 if TYPE_CHECKING:
     from drivers.cmis.cdb import CdbSession, FirmwareInfo, FirmwareProgress, FirmwareUpdateResult, Secret
     from drivers.cmis.cdb.firmware_info import FirmwareImage
+    from drivers.cmis.errors import FirmwareUpdateError
     from harness.module_target import ModuleTarget
 
 LARGEST_IMAGE_BYTES = 64 * 1024 * 1024
@@ -136,7 +139,18 @@ def _session(target: ModuleTarget, secret: Secret | None) -> tuple[CdbSession, C
     session = CdbSession(target.module)
     if secret is None:
         return session, None
-    return session, lambda: session.enter_password(secret)
+    return session, lambda: _enter(session, secret)
+
+
+def _enter(session: CdbSession, secret: Secret) -> None:
+    from drivers.cmis.errors import CdbCommandFailedError
+
+    try:
+        session.enter_password(secret)
+    except CdbCommandFailedError as error:
+        if error.code != _NO_PRIVILEGE:
+            raise
+        raise ModuleFailedError("the module refused this password (CDB command 0001h, status 46h)") from None
 
 
 # -- info ----------------------------------------------------------------------------------------------
@@ -152,9 +166,9 @@ def _info(arguments: argparse.Namespace) -> int:
             unlock()
         found = read_firmware_info(session)
         if arguments.json:
-            say_json({"target": target.name, **_info_json(found)})
+            say_json({**subject_of(target), **_info_json(found)})
         else:
-            say(f"{target.name}\n{_info_text(found)}")
+            say(f"{heading(subject_of(target))}\n{_info_text(found)}")
     return DONE
 
 
@@ -199,7 +213,8 @@ def _info_text(found: FirmwareInfo) -> str:
             if holds
         ]
         revision = image.revision if image.present else "-"
-        rows.append((image.name, revision, ", ".join(states) or "-", image.text))
+        nothing = "-" if image.present else "no image"
+        rows.append((image.name, revision, ", ".join(states) or nothing, image.text))
     return f"{columns(('image', 'revision', 'state', 'text'), rows)}\n{found.after_power_loss()}\n"
 
 
@@ -208,6 +223,7 @@ def _info_text(found: FirmwareInfo) -> str:
 
 def _update(arguments: argparse.Namespace) -> int:
     from drivers.cmis.cdb import read_firmware_info, update_firmware
+    from drivers.cmis.errors import FirmwareUpdateError
 
     if arguments.no_run and arguments.no_commit:
         raise UsageError("--no-run includes --no-commit: without running it, nothing is committed")
@@ -220,6 +236,7 @@ def _update(arguments: argparse.Namespace) -> int:
         if unlock is not None:
             unlock()
         before = read_firmware_info(session)
+        subject = subject_of(target)
         complain(_what_will_happen(target, before, image, arguments))
         if not arguments.yes and not _agreed():
             complain("Nothing was written.")
@@ -237,10 +254,34 @@ def _update(arguments: argparse.Namespace) -> int:
             )
         except ValueError as error:
             raise UsageError(f"{arguments.image!a}: {error}") from error
+        except FirmwareUpdateError as error:
+            progress.end()
+            _tell_verdict(error, arguments.image)
+            raise
         finally:
             progress.end()
-        _print_result(result, as_json=arguments.json)
+        file = {"name": arguments.image, "bytes": len(image), "sha256": _sha256(image)}
+        _print_result(subject, file, result, as_json=arguments.json)
+    if target.simulated and target.supply_is_watched:
+        complain("A simulated bench begins anew with each command: the next one has the profile's firmware.")
     return DONE
+
+
+def _sha256(image: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(image).hexdigest()
+
+
+def _tell_verdict(error: FirmwareUpdateError, image: str) -> None:
+    """What the module says of the image, before all the rest."""
+    from drivers.cmis.cdb.status import CdbStatus
+    from drivers.cmis.errors import CdbCommandFailedError
+
+    cause = error.__cause__
+    if isinstance(cause, CdbCommandFailedError):
+        verdict = CdbStatus.decode(cause.code).text.partition(", ")[2].removeprefix("firmware: ")
+        complain(f"lanewise module firmware update: {image!a}: {verdict}")
 
 
 def _read_image(name: str) -> bytes:
@@ -256,14 +297,12 @@ def _read_image(name: str) -> bytes:
 def _what_will_happen(
     target: ModuleTarget, before: FirmwareInfo, image: bytes, arguments: argparse.Namespace
 ) -> str:
-    import hashlib
-
     identity = target.module.identity()
     running = before.running
     over = "the image that does not run"
     if running is not None and running.name in ("A", "B"):
         other = before.other_than(running)
-        over = f"image {other.name}" + (f" ({other.revision})" if other.present else "")
+        over = f"image {other.name} ({other.revision if other.present else 'no image'})"
     steps = [f"write {len(image)} bytes over {over}; have the module check them"]
     if not arguments.no_run:
         steps.append("run the new image: the module RESETS, traffic stops")
@@ -276,7 +315,8 @@ def _what_will_happen(
     lines = [
         f"module  {identity.vendor} {identity.part_number}, serial number {identity.serial_number}",
         f"holds   {before.summary()}",
-        f"file    {arguments.image}, SHA-256 {hashlib.sha256(image).hexdigest()[:16]}...",
+        f"target  {target.name}",
+        f"file    {arguments.image}, SHA-256 {_sha256(image)}",
         *(f"step {number}  {step}" for number, step in enumerate(steps, start=1)),
         f"supply  {watched if target.supply_is_watched else 'NOT watched: keep it on until the end'}",
     ]
@@ -327,17 +367,23 @@ class _ProgressLine:
             self._written = False
 
 
-def _print_result(result: FirmwareUpdateResult, *, as_json: bool) -> None:
+def _print_result(
+    subject: Mapping[str, Any], file: Mapping[str, Any], result: FirmwareUpdateResult, *, as_json: bool
+) -> None:
     if as_json:
         say_json(
             {
+                **subject,
+                "file": file,
                 "ok": result.ok,
                 "phases": [
                     {
                         "name": phase.name,
                         "passed": phase.passed,
                         "elapsed_s": phase.elapsed_s,
-                        "allowed_s": phase.allowed_s,
+                        # For one command: that of the writing phase, which has many, is for a block.
+                        "allowed_s": None if phase.name == "write" else phase.allowed_s,
+                        "allowed_per_block_s": phase.allowed_s if phase.name == "write" else None,
                         "explanation": phase.explanation,
                     }
                     for phase in result.phases
@@ -359,6 +405,7 @@ def _print_result(result: FirmwareUpdateResult, *, as_json: bool) -> None:
         (phase.name, "done" if phase.passed else "FAILED", f"{phase.elapsed_s:.3f} s", phase.explanation)
         for phase in result.phases
     ]
+    say(f"{heading(subject)}\nfile {file['name']}, SHA-256 {file['sha256']}\n\n")
     say(columns(("phase", "result", "time", ""), rows) + "\n")
     if result.after is not None:
         say(f"\n{_info_text(result.after)}")

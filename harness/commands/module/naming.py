@@ -12,7 +12,7 @@ from harness.commands.module.running import UsageError
 
 _NAME = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_]*)(?:@(?P<bank>[0-9]{1,3}))?", re.ASCII)
 _ADDRESS = re.compile(
-    r"(?P<page>lower|[0-9A-Fa-f]{2}h?)(?:@(?P<bank>[0-9]{1,3}))?:(?P<byte>[0-9]{1,3}|0x[0-9A-Fa-f]{1,2})"
+    r"(?P<page>lower|0x[0-9A-Fa-f]{1,2}|[0-9A-Fa-f]{2}h?)(?:@(?P<bank>[0-9]{1,3}))?:(?P<byte>[0-9]{1,3}|0x[0-9A-Fa-f]{1,2})"
     r"(?:\+(?P<length>[0-9]{1,3})|-(?P<last>[0-9]{1,3}))?",
     re.ASCII,
 )
@@ -57,6 +57,8 @@ class RawBytes:
 def parse_register(text: str) -> NamedRegister | RawBytes:
     """``VendorName``, ``OutputDisableTx@1``, ``11h:154+16``, ``11h:154-169``, ``lower:26``, ``10h@1:130``.
 
+    A page is hexadecimal however it is written: ``11h``, ``11`` and ``0x11`` are the same.
+
     :raises UsageError: for anything else; with the names that come near.
     """
     address = _ADDRESS.fullmatch(text)
@@ -88,7 +90,7 @@ def _field(name: str) -> Field:
 
 
 def _raw(text: str, match: re.Match[str]) -> RawBytes:
-    page = None if match["page"] == "lower" else int(match["page"].removesuffix("h"), 16)
+    page = None if match["page"] == "lower" else int(match["page"].removesuffix("h").removeprefix("0x"), 16)
     byte = int(match["byte"], 0) if match["byte"].startswith("0x") else int(match["byte"])
     bank = _bank(text, match["bank"])
     length = None

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from drivers.clock import StopRequested, shielded
+from harness.commands.module.gate import GateClock
 from harness.commands.module.printing import complain, say, say_json
-from harness.commands.module.running import DONE, Parser, UsageError, add_target, guarded, opened
+from harness.commands.module.running import (
+    DONE,
+    MODULE_FAILED,
+    Parser,
+    UsageError,
+    add_target,
+    guarded,
+    opened,
+)
+from harness.commands.module.subject import heading, subject_of
 
 if TYPE_CHECKING:
     from drivers.cmis.diagnostics import Diagnostics, Loopback, Side
@@ -29,7 +40,10 @@ def main(argv: Sequence[str]) -> int:
         "Without --gate, --generate, --check and --loopback stay on until --stop.",
         epilog="On a bench give --up, for there is no traffic in low power; and --gate, for the bench is\n"
         "turned off at the end. Where errors are counted: media side TP3, host side TP1a; a side's own\n"
-        "output loopback leads its generator to its checker inside the module.",
+        "output loopback leads its generator to its checker inside the module.\n"
+        "Exit code with --gate: 0 every counted lane was locked to the pattern during the whole gate, 1 a\n"
+        "lane was not, 2 a problem of bench or usage. Errors that were counted do not change it: how many\n"
+        "are too many is nothing that this command is told.",
     )
     add_target(parser)
     parser.add_argument("--side", choices=("media", "host"), required=True, help="which interface")
@@ -46,20 +60,31 @@ def main(argv: Sequence[str]) -> int:
 
 def _prbs(arguments: argparse.Namespace) -> int:
     from drivers.cmis.diagnostics import Diagnostics, Side
+    from drivers.cmis.module import CmisModule
     from harness.commands.module.quantity import numbers, seconds
+    from harness.module_target import is_bench
 
     gate_s = None if arguments.gate is None else seconds(arguments.gate, "--gate")
+    locked = True
     lanes = None if arguments.lanes is None else numbers(arguments.lanes, "--lanes", low=1, high=8)
     starts = bool(arguments.pattern or arguments.generate or arguments.check or arguments.loopback)
     _require_sense(arguments, starts=starts, counts=gate_s is not None)
+    if gate_s is not None and not arguments.pattern and is_bench(arguments.target):
+        raise UsageError(
+            "a bench's module is turned on anew, so no checker of it runs: --gate needs --pattern NAME there"
+        )
     with opened(arguments) as target:
         _require_traffic(target, arguments, acts=starts or arguments.stop or gate_s is not None)
-        module = target.module
+        clock = GateClock(target.clock)
         side = Side[arguments.side.upper()]
-        diagnostics = Diagnostics(module)
+        diagnostics = Diagnostics(CmisModule(target.memory, clock))
         try:
             if gate_s is not None:
-                _count(diagnostics, side, lanes, gate_s, arguments)
+                subject = subject_of(target)
+                counter = _Counter(diagnostics, side, clock, arguments)
+                prbs, found = counter.count(lanes, gate_s)
+                _print_counts(subject, prbs, found, arguments)
+                locked = all(item.locked for item in found)
             elif arguments.stop:
                 _stop(diagnostics, side)
                 _state(target, diagnostics, side, as_json=arguments.json)
@@ -70,7 +95,7 @@ def _prbs(arguments: argparse.Namespace) -> int:
                 _state(target, diagnostics, side, as_json=arguments.json)
         except ValueError as error:  # a pattern or lane that there is not
             raise UsageError(str(error)) from error
-    return DONE
+    return DONE if locked else MODULE_FAILED
 
 
 def _require_sense(arguments: argparse.Namespace, *, starts: bool, counts: bool) -> None:
@@ -87,7 +112,7 @@ def _require_traffic(target: ModuleTarget, arguments: argparse.Namespace, *, act
         return
     if not target.live:
         raise UsageError(f"{target.name!a} is a dump: nothing can be started or counted there")
-    if target.pins is None:
+    if not target.supply_is_watched:  # somebody else feeds the module, and goes on doing so
         return
     if target.bring_up is None:
         raise UsageError("the bench's module is in low power, without traffic: give --up")
@@ -142,31 +167,95 @@ def _stop(diagnostics: Diagnostics, side: Side) -> None:
             diagnostics.set_loopback(kind, lanes, on=False)
 
 
-def _count(
-    diagnostics: Diagnostics,
-    side: Side,
-    lanes: tuple[int, ...] | None,
-    gate_s: float,
-    arguments: argparse.Namespace,
-) -> None:
-    from drivers.cmis.diagnostics import Unit
-    from drivers.cmis.module_prbs import ModulePrbs
+class _Counter:
+    """A gate, after which everything is as it was found, however it ends."""
 
-    kind = _loopback(arguments.loopback) if arguments.loopback else None
-    own = kind is not None and str(kind) == f"{side} side output loopback"
-    with _loopback_on(diagnostics, None if own else kind):
-        prbs = ModulePrbs(diagnostics.module, side=side, name="module", diagnostics=diagnostics, loopback=own)
-        chosen = lanes or (prbs.lanes if arguments.pattern else diagnostics.running(side, Unit.CHECKER))
-        if not chosen:
-            raise UsageError(f"no {side} side checker runs, so there is nothing to count: give --pattern")
-        with prbs:
-            if arguments.pattern:
-                generate, check = _wanted_units(arguments)
-                prbs.start_pattern(arguments.pattern, chosen, generate=generate, check=check)
-            elif own and kind is not None:
-                diagnostics.set_loopback(kind, chosen)
+    def __init__(
+        self, diagnostics: Diagnostics, side: Side, clock: GateClock, arguments: argparse.Namespace
+    ) -> None:
+        self._diagnostics = diagnostics
+        self._side = side
+        self._clock = clock
+        self._arguments = arguments
+
+    def count(self, lanes: tuple[int, ...] | None, gate_s: float) -> tuple[ModulePrbs, Sequence[LaneErrors]]:
+        """Count errors of these lanes, or of all whose checker runs.
+
+        A stop request, which Ctrl-C makes, has notes: what was counted until then, and what was restored.
+        """
+        from drivers.cmis.diagnostics import Unit
+        from drivers.cmis.module_prbs import ModulePrbs
+
+        arguments, diagnostics, side = self._arguments, self._diagnostics, self._side
+        kind = _loopback(arguments.loopback) if arguments.loopback else None
+        own = kind is not None and str(kind) == f"{side} side output loopback"
+        with self._told(), _loopback_on(diagnostics, None if own else kind):
+            prbs = ModulePrbs(
+                diagnostics.module, side=side, name="module", diagnostics=diagnostics, loopback=own
+            )
+            chosen = lanes or (prbs.lanes if arguments.pattern else diagnostics.running(side, Unit.CHECKER))
+            if not chosen:
+                raise UsageError(f"no {side} side checker runs, so there is nothing to count: give --pattern")
+            with self._restored(prbs):
+                if arguments.pattern:
+                    generate, check = _wanted_units(arguments)
+                    prbs.start_pattern(arguments.pattern, chosen, generate=generate, check=check)
+                elif own and kind is not None:
+                    diagnostics.set_loopback(kind, chosen)
+                found = self._measure(prbs, chosen, gate_s)
+        return prbs, found
+
+    def _measure(self, prbs: ModulePrbs, chosen: tuple[int, ...], gate_s: float) -> Sequence[LaneErrors]:
+        self._clock.begin(gate_s)
+        try:
             found = prbs.measure_errors(chosen, gate_s)
-        _print_counts(prbs, found, arguments)
+        except StopRequested as stop:
+            elapsed_s = self._clock.end()
+            stop.add_note(f"after {elapsed_s:.1f} s of a gate of {gate_s:g} s: {self._so_far(chosen)}")
+            raise
+        except BaseException:
+            self._clock.end()
+            raise
+        self._clock.end()
+        return found
+
+    def _so_far(self, chosen: tuple[int, ...]) -> str:
+        """What the counters, which were reset when the gate began, hold now."""
+        from drivers.cmis.errors import CmisError
+        from drivers.errors import BenchError
+
+        try:
+            with shielded(self._clock):
+                counts = self._diagnostics.read_counters(self._side, chosen)
+        except (CmisError, BenchError) as fault:
+            return f"the counts so far could not be read: {fault}"
+        return "; ".join(
+            f"lane {item.lane}: {item.errors} errors in {item.bits:.3e} bits"
+            + ("" if item.synchronised else ", NO LOCK")
+            for item in counts
+        )
+
+    @contextlib.contextmanager
+    def _restored(self, prbs: ModulePrbs) -> Iterator[None]:
+        """As ``with prbs``, with a stop request put off while the module is restored."""
+        prbs.__enter__()
+        try:
+            yield
+        except BaseException as error:
+            with shielded(self._clock):
+                prbs.__exit__(type(error), error, error.__traceback__)
+            raise
+        with shielded(self._clock):
+            prbs.__exit__(None, None, None)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except StopRequested as stop:
+            if not any("not confirmed" in note for note in getattr(stop, "__notes__", ())):
+                stop.add_note("generators, checkers and loopbacks are as they were found")
+            raise
 
 
 @contextlib.contextmanager
@@ -183,13 +272,17 @@ def _loopback_on(diagnostics: Diagnostics, kind: Loopback | None) -> Iterator[No
         yield
     finally:
         if added:
-            diagnostics.set_loopback(kind, added, on=False)
+            with shielded(diagnostics.module.clock):
+                diagnostics.set_loopback(kind, added, on=False)
 
 
-def _print_counts(prbs: ModulePrbs, found: Sequence[LaneErrors], arguments: argparse.Namespace) -> None:
+def _print_counts(
+    subject: Mapping[str, Any], prbs: ModulePrbs, found: Sequence[LaneErrors], arguments: argparse.Namespace
+) -> None:
     if arguments.json:
         say_json(
             {
+                **subject,
                 "side": str(prbs.side),
                 "pattern": _pattern(arguments),
                 "loopback": arguments.loopback,
@@ -230,7 +323,10 @@ def _print_counts(prbs: ModulePrbs, found: Sequence[LaneErrors], arguments: argp
     if arguments.loopback and not inside:
         loopback = f"\n{_loopback(arguments.loopback)} on"
     where = f"inside the module ({_loopback(arguments.loopback)})" if inside else f"at {prbs.plane}"
-    say(f"{pattern}, counted {where}\nby the {prbs.detector} (self-measured){loopback}\n\n")
+    say(
+        f"{heading(subject)}\n{pattern}, counted {where}\n"
+        f"by the {prbs.detector} (self-measured){loopback}\n\n"
+    )
     say(columns(("lane", "lock", "bits", "errors", "bit error ratio", "gate"), rows) + "\n")
     if not all(item.locked for item in found):
         say(
@@ -260,8 +356,9 @@ def _ber_text(item: LaneErrors) -> str:
 
 def _state(target: ModuleTarget, diagnostics: Diagnostics, side: Side, *, as_json: bool) -> None:
     state = _state_of(diagnostics, side)
+    subject = subject_of(target)
     if as_json:
-        say_json({"target": target.name, **state})
+        say_json({**subject, **state})
         return
     from drivers.cmis.description.layout import pairs, sentences
     from drivers.cmis.wording import lanes_text
@@ -281,7 +378,10 @@ def _state(target: ModuleTarget, diagnostics: Diagnostics, side: Side, *, as_jso
         )
     )
     rows.append(("counts", "errors and bits" if state["counters"] else "none (13h:130.1 is 0)"))
-    say("\n".join([*pairs(f"{target.name}, {side} side", rows), *sentences("Notes", state["notes"])]) + "\n")
+    say(
+        "\n".join([*pairs(f"{heading(subject)}: {side} side", rows), *sentences("Notes", state["notes"])])
+        + "\n"
+    )
 
 
 def _state_of(diagnostics: Diagnostics, side: Side) -> dict[str, Any]:

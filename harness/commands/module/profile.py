@@ -39,7 +39,7 @@ def _profile(arguments: argparse.Namespace) -> int:
     from drivers.cmis.errors import CmisError, DumpFormatError
 
     # Found when it is called: nothing outside of it imports the simulation.
-    simulation = importlib.import_module("harness.simulation.module.from_dump")
+    simulation = importlib.import_module("harness.simulation.module.profile.from_dump")
 
     if arguments.out is not None and not arguments.out.endswith(_SUFFIX):
         raise UsageError(

@@ -8,7 +8,7 @@ from harness.commands.module.running import UsageError
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?", re.ASCII)
 _RANGE = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", re.ASCII)
-_PAGES = re.compile(r"([0-9A-Fa-f]{2})h?(?:-([0-9A-Fa-f]{2})h?)?", re.ASCII)
+_PAGES = re.compile(r"(?:0x)?([0-9A-Fa-f]{2})h?(?:-(?:0x)?([0-9A-Fa-f]{2})h?)?", re.ASCII)
 _LONGEST_S = 7 * 86400.0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.commands.module.printing import complain, say, say_json
 from harness.commands.module.running import DONE, Parser, UsageError, add_target, guarded, opened
+from harness.commands.module.subject import heading, subject_of
 
 if TYPE_CHECKING:
     from drivers.cmis.fields import Field, Value
@@ -26,7 +27,8 @@ def read(argv: Sequence[str]) -> int:
     parser = Parser(
         "read",
         "Read registers by name (VendorName, OutputDisableTx@1 for bank 1) or bytes by address\n"
-        "(11h:154+16, 11h:154-169, lower:26, 10h@1:130). `lanewise module fields` lists the names.\n"
+        "(11h:154+16, 0x11:154-169, lower:26, 10h@1:130; pages are hexadecimal).\n"
+        "`lanewise module fields` lists the names. Bias currents are given multiplied (01h:160.4-3).\n"
         "Latched flags are cleared by being read; that is said.",
     )
     add_target(parser)
@@ -63,13 +65,15 @@ def _read(arguments: argparse.Namespace) -> int:
         memory = target.memory
         snapshots = _read_named(memory, named)
         raw = {item: _read_raw(memory, item) for item in items if isinstance(item, RawBytes)}
-        notes = _notes(target, items)
+        factor = _bias_factor(target, named)
+        notes = _notes(target, items, factor)
+        subject = subject_of(target)
     if arguments.json:
         say_json(
             {
-                "target": target.name,
+                **subject,
                 "values": [
-                    _named_json(item, snapshots[item.bank])
+                    _named_json(item, snapshots[item.bank], factor)
                     if isinstance(item, NamedRegister)
                     else {"where": item.label(len(raw[item])), "bytes": raw[item]}
                     for item in items
@@ -77,10 +81,11 @@ def _read(arguments: argparse.Namespace) -> int:
             }
         )
     else:
+        say(f"{heading(subject)}\n")
         if named:
-            _print_named(named, snapshots)
-        for index, (address, data) in enumerate(raw.items()):
-            say("\n" * bool(named or index) + _hexdump(address, data))
+            _print_table(items, snapshots, raw, factor)
+        else:
+            say("".join(_hexdump(item, raw[item]) for item in items if isinstance(item, RawBytes)))
     for note in notes:
         complain(note)
     return DONE
@@ -104,9 +109,25 @@ def _read_raw(memory: MemoryPort, item: RawBytes) -> bytes:
     return memory.read(item.bank, item.page or 0, item.byte, item.length or 1)
 
 
-def _notes(target: ModuleTarget, items: Sequence[NamedRegister | RawBytes]) -> list[str]:
+def _bias_factor(target: ModuleTarget, named: Sequence[NamedRegister]) -> int | None:
+    """What bias currents are multiplied by (01h:160.4-3): read only where one is asked for. None: the module
+    gives the reserved code, or does not show it."""
+    from drivers.cmis.errors import CmisError
+    from drivers.cmis.information import bias_multiplier
+    from drivers.cmis.quantities import is_bias_current
+
+    if not any(is_bias_current(item.field) for item in named):
+        return 1
+    try:
+        return bias_multiplier(target.module.registers)
+    except CmisError:
+        return None
+
+
+def _notes(target: ModuleTarget, items: Sequence[NamedRegister | RawBytes], factor: int | None) -> list[str]:
     from drivers.cmis.image import HALF
     from drivers.cmis.latched import holds_flags
+    from drivers.cmis.quantities import is_bias_current
     from harness.commands.module.naming import NamedRegister
 
     notes = []
@@ -115,9 +136,11 @@ def _notes(target: ModuleTarget, items: Sequence[NamedRegister | RawBytes]) -> l
             field = item.field
             page = None if field.byte < HALF else field.page
             label, byte, length = item.label, field.byte, field.size
-            if field.unit == "mA" and field.name.startswith("TxBias"):
+            if is_bias_current(field) and factor is None:
+                notes.append(f"{label}: its multiplier (01h:160.4-3) is not known, so it is given without")
+            elif is_bias_current(field) and factor != 1:
                 notes.append(
-                    f"{label}: still to be multiplied as 01h:160.4-3 TxBiasCurrentScalingFactor says"
+                    f"{label}: multiplied by {factor}, as 01h:160.4-3 TxBiasCurrentScalingFactor says"
                 )
         else:
             page, byte, length = item.page, item.byte, item.length or 1
@@ -127,12 +150,33 @@ def _notes(target: ModuleTarget, items: Sequence[NamedRegister | RawBytes]) -> l
     return list(dict.fromkeys(notes))
 
 
-def _named_json(item: NamedRegister, snapshot: Snapshot) -> dict[str, Any]:
+def _value(item: NamedRegister, snapshot: Snapshot, factor: int | None) -> tuple[Value, Value | None]:
+    """A register's value, bias currents multiplied; and the number that a bias register holds, else None."""
+    from dataclasses import replace
+
     from drivers.cmis.fields import decode
+    from drivers.cmis.quantities import is_bias_current
+
+    value = decode(item.field, snapshot, item.bank)
+    if not is_bias_current(item.field):
+        return value, None
+    raw = decode(replace(item.field, scale=1.0), snapshot, item.bank)
+    if factor in (None, 1):
+        return value, raw
+    return _times(value, factor), raw
+
+
+def _times(value: Value, factor: int | None) -> Value:
+    if isinstance(value, tuple):
+        return tuple(item * factor if isinstance(item, float) and factor else item for item in value)
+    return value * factor if isinstance(value, float) and factor else value
+
+
+def _named_json(item: NamedRegister, snapshot: Snapshot, factor: int | None) -> dict[str, Any]:
     from harness.commands.module.values import meaning_of
 
     field = item.field
-    value = decode(field, snapshot, item.bank)
+    value, raw = _value(item, snapshot, factor)
     elements = value if isinstance(value, tuple) else (value,)
     meanings = [meaning_of(field, element) for element in elements]
     return {
@@ -142,17 +186,30 @@ def _named_json(item: NamedRegister, snapshot: Snapshot) -> dict[str, Any]:
         "value": value,
         "unit": field.unit,
         "meaning": (meanings if isinstance(value, tuple) else meanings[0]) if any(meanings) else None,
+        **({} if raw is None else {"raw": raw, "multiplier": factor}),
     }
 
 
-def _print_named(named: Sequence[NamedRegister], snapshots: dict[int, Snapshot]) -> None:
-    from drivers.cmis.fields import decode
+def _print_table(
+    items: Sequence[NamedRegister | RawBytes],
+    snapshots: dict[int, Snapshot],
+    raw: dict[RawBytes, bytes],
+    factor: int | None,
+) -> None:
+    from harness.commands.module.naming import NamedRegister
     from harness.commands.module.values import texts_of
     from harness.text import columns
 
-    rows = []
-    for item in named:
-        for lane, value, meaning in texts_of(item.field, decode(item.field, snapshots[item.bank], item.bank)):
+    rows: list[tuple[str, str, str, str, str]] = []
+    for item in items:
+        if not isinstance(item, NamedRegister):
+            rows += (("", place, "", digits, text) for place, digits, text in _byte_lines(item, raw[item]))
+            continue
+        shown, held = _value(item, snapshots[item.bank], factor)
+        numbers = held if isinstance(held, tuple) else (held,)
+        for index, (lane, value, meaning) in enumerate(texts_of(item.field, shown)):
+            if held is not None:
+                meaning = f"raw {numbers[index]!s}"
             first = lane in ("", "1")
             rows.append(
                 (item.label if first else "", item.field.where if first else "", lane, value, meaning)
@@ -161,13 +218,18 @@ def _print_named(named: Sequence[NamedRegister], snapshots: dict[int, Snapshot])
 
 
 def _hexdump(item: RawBytes, data: bytes) -> str:
-    lines = []
+    return "".join(
+        f"{place:<11}  {digits:<{3 * _BYTES_IN_A_LINE - 1}}  {text}\n"
+        for place, digits, text in _byte_lines(item, data)
+    )
+
+
+def _byte_lines(item: RawBytes, data: bytes) -> Iterator[tuple[str, str, str]]:
+    """(address, hexadecimal digits, the same as text) of 16 bytes after the other."""
     for start in range(0, len(data), _BYTES_IN_A_LINE):
         part = data[start : start + _BYTES_IN_A_LINE]
         text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in part)
-        place = f"{item.page_name}:{item.byte + start}"
-        lines.append(f"{place:<11}  {part.hex(' '):<{3 * _BYTES_IN_A_LINE - 1}}  {text}\n")
-    return "".join(lines)
+        yield f"{item.page_name}:{item.byte + start}", part.hex(" "), text
 
 
 # -- write ---------------------------------------------------------------------------------------------
@@ -187,12 +249,14 @@ def _write(arguments: argparse.Namespace) -> int:
             if isinstance(item, NamedRegister)
             else _write_raw(target, item, "".join(arguments.value), force=arguments.force)
         )
+        subject = subject_of(target)
     if arguments.json:
-        say_json({"target": target.name, **told})
+        say_json({**subject, **told})
     else:
+        say(f"{heading(subject)}\n")
         before = "" if told["before"] is None else f"{told['before'].hex(' ')} -> "
         say(f"{told['register']}: {before}{told['written'].hex(' ')}, {told['outcome']}\n")
-    if target.pins is not None:
+    if target.supply_is_watched:
         complain("The bench is off again: the module has forgotten what is not kept without its supply.")
     return DONE
 

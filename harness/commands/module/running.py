@@ -58,9 +58,9 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--media",
-        default="400GBASE-DR4",
         metavar="NAME",
-        help="media interface of the application for --up (default: %(default)s)",
+        help="media interface of the application for --up (default: 400GBASE-DR4, or else the first that "
+        "the module advertises)",
     )
     group.add_argument("--module", metavar="PROFILE", help="simulated bench: another module profile")
     group.add_argument("--seed", type=int, metavar="N", help="simulated bench: another seed")
@@ -86,6 +86,8 @@ def options_of(arguments: argparse.Namespace) -> TargetOptions:
     """The options of :func:`add_bench_options`."""
     from harness.module_target import TargetOptions
 
+    if arguments.media is not None and not arguments.up:
+        raise UsageError("--media says what --up brings the module up to: give --up too")
     return TargetOptions(
         max_read_bytes=arguments.max_read,
         up=arguments.up,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def decode(argv: Sequence[str]) -> int:
         "Explain a dump of a module's memory: JSON, raw binary, or text of `ethtool -m ... hex on`,\n"
         "sfputil, hexdump or xxd.",
     )
-    parser.add_argument("file", metavar="FILE", help="the dump")
+    parser.add_argument("file", metavar="FILE", help="the dump; - reads standard input")
     _add_output(parser)
     return guarded("decode", parser, argv, _decode)
 
@@ -62,11 +63,15 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _decode(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from drivers.cmis.dump import load_dump
+    from drivers.cmis.dump import load_dump, parse_dump
+    from drivers.cmis.dump.formats import LARGEST_FILE_BYTES
     from drivers.cmis.errors import DumpFormatError
 
     try:
-        dump = load_dump(Path(arguments.file))
+        if arguments.file == "-":
+            dump = parse_dump(sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1))
+        else:
+            dump = load_dump(Path(arguments.file))
     except DumpFormatError as error:
         raise UsageError(f"{arguments.file!a}: {error}") from error
     _print(dump, arguments, heading="")
@@ -82,7 +87,7 @@ def _show(arguments: argparse.Namespace) -> int:
         else:
             dump, heading = _read(target, arguments)
         not_up = target.bring_up is not None and not target.bring_up.ok
-        _print(dump, arguments, heading=heading)
+        _print(dump, arguments, heading=heading, without_flags=target.live and not arguments.flags)
         if not_up and target.bring_up is not None:
             complain(
                 f"lanewise module show: the module did not come up: {target.bring_up.stopped_by} "
@@ -103,10 +108,14 @@ def _read(target: ModuleTarget, arguments: argparse.Namespace) -> tuple[Dump, st
     return reading.dump, f"{heading}\n"
 
 
-def _print(dump: Dump, arguments: argparse.Namespace, *, heading: str) -> None:
+def _print(dump: Dump, arguments: argparse.Namespace, *, heading: str, without_flags: bool = False) -> None:
     from drivers.cmis.description import describe, render_text
 
     description = describe(dump.image)
+    if without_flags:
+        for item in description["unavailable"]:
+            if item["section"] == "flags":
+                item["reason"] = "not read, for reading clears them: --flags"
     if arguments.json:
         say_json(description)
         return

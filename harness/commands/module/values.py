@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from drivers.cmis.fields import LANES, Field, Kind, Scalar, Value
+from drivers.cmis.quantities import is_optical_power
 from harness.commands.module.running import UsageError
 
 _LANE_VALUE = re.compile(r"([1-9][0-9]?)=(.+)")
@@ -129,8 +130,8 @@ def lanes_of_bits(bits: Sequence[object]) -> str:
 
 
 def meaning_of(field: Field, value: Scalar) -> str:
-    """What a code stands for, or a power in dBm; empty where there is nothing to tell."""
-    if field.unit == "W" and isinstance(value, float):
+    """What a code stands for, or optical power in dBm; empty where there is nothing to tell."""
+    if is_optical_power(field) and isinstance(value, float):
         from drivers.units import LOWEST_DBM, dbm_from_w
 
         power_dbm = dbm_from_w(value)

@@ -267,8 +267,78 @@ def test_a_flat_memory_says_so_once() -> None:
     assert "CMIS revision  5.0, flat memory" in text
 
 
+IN_TRAFFIC = {
+    **PLAIN_APPLICATION,
+    "DPStateHostLane": (4,) * 8,
+    "ACS_AppSel": (1,) * 8,
+    "OutputStatusTx": 0b1111,
+}
+DARK = {
+    "TxOpticalPowerMonSupported": 1,
+    "RxOpticalPowerMonSupported": 1,
+    "TxBiasMonSupported": 1,
+    "TxPowerHighAlarmThreshold": 4e-3,
+    "TxPowerLowAlarmThreshold": 2.5e-4,
+    "RxPowerHighAlarmThreshold": 4e-3,
+    "RxPowerLowAlarmThreshold": 2.5e-4,
+    "TxBiasHighAlarmThreshold": 100.0,
+    "TxBiasLowAlarmThreshold": 10.0,
+    "MediaLaneUnsupported": 0xF0,
+}
+
+
+def verdicts(name: str, image: MemoryImage) -> list[str]:
+    return [lane[name]["verdict"] for lane in describe(image)["media_lanes"] if lane["present"]]
+
+
+def test_a_dark_lane_is_judged_while_it_should_send() -> None:
+    image = optical_module(**IN_TRAFFIC, **DARK)
+    for name in ("tx_power_dbm", "rx_power_dbm", "bias_ma"):
+        assert verdicts(name, image) == ["low alarm"] * 4
+
+
+def test_lanes_of_no_active_data_path_are_not_judged() -> None:
+    image = optical_module(**{**IN_TRAFFIC, "DPStateHostLane": (1,) * 8}, **DARK)
+    for name in ("tx_power_dbm", "rx_power_dbm", "bias_ma"):
+        assert verdicts(name, image) == ["unused"] * 4
+    text = render_text(describe(image))
+    assert "not judged, in no active data path: lanes 1-4" in text
+    assert "beyond" not in text
+
+
+def test_a_transmitter_that_is_off_is_not_judged_but_its_receiver_is() -> None:
+    image = optical_module(**{**IN_TRAFFIC, "OutputStatusTx": 0b1110}, **DARK)
+    assert verdicts("tx_power_dbm", image) == ["off", *["low alarm"] * 3]
+    assert verdicts("bias_ma", image) == ["off", *["low alarm"] * 3]
+    assert verdicts("rx_power_dbm", image) == ["low alarm"] * 4
+    assert "transmitter off (11h:133): lane 1" in render_text(describe(image))
+
+
+def test_light_where_none_should_be_is_judged() -> None:
+    image = optical_module(**{**IN_TRAFFIC, "DPStateHostLane": (1,) * 8}, **DARK, TxPower=(5e-3,) * 8)
+    assert verdicts("tx_power_dbm", image) == ["high alarm"] * 4
+
+
+def test_lane_monitors_of_page_11h_alone() -> None:
+    whole = optical_module(TxPower=(1e-3,) * 8, TxBias=(20.0,) * 8, ACS_AppSel=(1,) * 8)
+    alone = MemoryImage(None, {(0, 0x11): whole.get(0, 0x11, 128, 128)})
+    description = describe(alone)
+    assert [lane["tx_power_dbm"]["value"] for lane in description["media_lanes"]] == [0.0] * 8
+    assert description["media_lanes"][0]["bias_ma"] == {
+        "value": 20.0,
+        "limits": None,
+        "verdict": "no thresholds",
+    }
+    text = render_text(description)
+    assert "which lanes are implemented is not known (00h:210)" in text
+    assert "without page 01h neither the monitors" in text
+    assert "1: unknown" in text
+    assert "not advertised" not in text
+
+
 def test_lanes_stand_against_their_thresholds() -> None:
     image = optical_module(
+        **IN_TRAFFIC,
         TxOpticalPowerMonSupported=1,
         TxPower=(1e-3, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3),
         TxPowerHighAlarmThreshold=4e-3,

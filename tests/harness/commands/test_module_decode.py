@@ -134,3 +134,14 @@ def test_a_wrong_command_line_is_exit_code_2(capsys: pytest.CaptureFixture[str])
     assert main([]) == 2
     assert main(["decode"]) == 2
     assert "FILE" in capsys.readouterr().err
+
+
+def test_a_dump_comes_by_standard_input(
+    dump_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for data, code in ((dump_file.read_bytes(), 0), (b"nothing", 2)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert main(["decode", "-"]) == code
+    printed = capsys.readouterr()
+    assert "PN-1" in printed.out
+    assert "decode: '-': " in printed.err

@@ -39,14 +39,30 @@ def test_differences_are_1_and_what_changes_by_itself_is_counted(
     assert '"PN-2"' in output
     assert "TempMonValue" not in output
     assert "1 more in monitors" in output
+    assert f"B  {other_file}: Example PN-2, no serial number" in output
     assert main(["diff", "--all", str(dump_file), str(other_file)]) == 1
     assert "TempMonValue" in capsys.readouterr().out
+
+
+def test_electrical_power_differs_in_watts(
+    dump_file: Path, tmp_path: Path, image: MemoryImage, capsys: Captured
+) -> None:
+    encode(FIELDS["MaxPower"], 10.0, image)
+    encode(FIELDS["RxPowerHighAlarmThreshold"], 1e-3, image)
+    path = tmp_path / "hungry.json"
+    save_dump(image, path)
+    assert main(["diff", str(dump_file), str(path)]) == 1
+    output = capsys.readouterr().out
+    assert "10 W" in output
+    assert "0.000 dBm" in output
+    assert output.count("dBm") == 1
 
 
 def test_json_holds_the_same(dump_file: Path, other_file: Path, capsys: Captured) -> None:
     assert main(["diff", "--json", str(dump_file), str(other_file)]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["not_shown"] == 1
+    assert found["modules"]["b"] == {"vendor": "Example", "part_number": "PN-2", "serial_number": ""}
     assert [item["name"] for item in found["differences"]] == ["VendorPN"]
 
 

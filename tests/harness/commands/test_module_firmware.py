@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.commands.module import main
-from harness.simulation.module.firmware import make_image
+from harness.simulation.module.commands.firmware import make_image
 
 Captured = pytest.CaptureFixture[str]
 
@@ -35,8 +37,11 @@ def test_info_tells_the_images(capsys: Captured) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["running"] == found["committed"] == "A"
     assert found["images"][0]["revision"] == "1.4.1"
+    assert (found["serial_number"], found["simulated"]) == ("LW26000001", True)
     assert main(["firmware", "info", "sim-dr4"]) == 0
-    assert "runs, committed" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "runs, committed" in output
+    assert "no image" in output
 
 
 def test_an_update_tells_before_and_afterwards(image_file: Path, capsys: Captured) -> None:
@@ -47,6 +52,10 @@ def test_an_update_tells_before_and_afterwards(image_file: Path, capsys: Capture
     assert "the supply is checked" in printed.err
     assert "2.5.1" in printed.out
     assert "it starts image B 2.5.1" in printed.out
+    assert hashlib.sha256(image_file.read_bytes()).hexdigest() in printed.out
+    assert "image B: no image" in printed.err
+    assert "INVALID" not in printed.err
+    assert "begins anew" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,14 @@ def test_an_update_can_end_earlier(
     result = json.loads(capsys.readouterr().out)
     assert result["ok"]
     assert (result["after"]["running"], result["after"]["committed"]) == (running, committed)
+    assert result["file"] == {
+        "name": str(image_file),
+        "bytes": 6000,
+        "sha256": hashlib.sha256(image_file.read_bytes()).hexdigest(),
+    }
+    assert result["serial_number"] == "LW26000001"
+    (writing,) = [phase for phase in result["phases"] if phase["name"] == "write"]
+    assert writing["allowed_s"] is None
 
 
 def test_a_wrong_image_is_refused_by_the_module(tmp_path: Path, capsys: Captured) -> None:
@@ -66,7 +83,8 @@ def test_a_wrong_image_is_refused_by_the_module(tmp_path: Path, capsys: Captured
     path.write_bytes(make_image(size=6000, target="OTHER"))
     assert main(["firmware", "update", "sim-dr4", str(path), "--yes"]) == 1
     error = capsys.readouterr().err
-    assert "wrong target" in error
+    assert re.search(r"other\.bin': wrong target\n.*failed in phase start", error)
+    assert "Abort" not in error
     assert "it starts image A 1.4.1" in error
 
 
@@ -117,6 +135,8 @@ def test_a_password_comes_from_a_file_and_is_never_shown(
     for stream in (printed.out, printed.err):
         assert content.strip() not in stream
         assert "0bad" not in stream.lower()
+    assert ("the module refused this password" in printed.err) is (code == 1)
+    for stream in (printed.out, printed.err):
         assert "1011" not in stream
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.cmis.fields import Kind, decode
+from drivers.cmis.fields import Kind, decode, encode
 from drivers.cmis.image import MemoryImage
 from drivers.cmis.memory_map import FIELDS
 from harness.commands.module import main
@@ -36,6 +37,7 @@ def bus(monkeypatch: pytest.MonkeyPatch, image_on_a_bus, image: MemoryImage):
     [
         ("11h:154+16", 0, 0x11, 154, 16),
         ("11:154-169", 0, 0x11, 154, 16),
+        ("0x11:154", 0, 0x11, 154, None),
         ("lower:26", 0, None, 26, None),
         ("lower:0x1A", 0, None, 26, None),
         ("10h@1:130", 1, 0x10, 130, None),
@@ -163,8 +165,8 @@ def test_registers_of_a_dump(dump_file: Path, capsys: Captured) -> None:
     assert '"Example"' in output
     assert "ModuleReady" in output
     assert "lane 3" in output
-    assert "00h:129      45 78 61 6d 70 6c 65 20" in output
-    assert "Example " in output
+    assert re.search(r"(?m)00h:129 +45 78 61 6d 70 6c 65 20 +Example *$", output)
+    assert output.startswith(f"{dump_file}: Example PN-1, ")
 
 
 def test_json(dump_file: Path, capsys: Captured) -> None:
@@ -174,6 +176,54 @@ def test_json(dump_file: Path, capsys: Captured) -> None:
     assert states["value"] == [4] * 8
     assert states["meaning"] == ["DPActivated"] * 8
     assert raw == {"where": "lower:0", "bytes": "18"}
+
+
+def test_the_result_says_which_module_it_is_of(dump_file: Path, capsys: Captured) -> None:
+    assert main(["read", "--json", str(dump_file), "ModuleState"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["vendor"], found["part_number"], found["simulated"]) == ("Example", "PN-1", False)
+    assert found["target"] == str(dump_file)
+
+
+def test_registers_stand_in_the_order_asked_for(dump_file: Path, capsys: Captured) -> None:
+    assert main(["read", str(dump_file), "ModuleState", "lower:0", "VendorPN"]) == 0
+    output = capsys.readouterr().out
+    assert output.index("ModuleState") < output.index("lower:0 ") < output.index("VendorPN")
+    assert "\n\n" not in output
+
+
+@pytest.mark.parametrize(("code", "factor"), [(0, 1), (1, 2), (2, 4)])
+def test_bias_currents_are_multiplied(code: int, factor: int, bus, capsys: Captured) -> None:
+    encode(FIELDS["TxBiasCurrentScalingFactor"], code, bus.image)
+    encode(FIELDS["TxBias"], (20.0,) * 8, bus.image)
+    assert main(["read", "--json", "i2c:7", "TxBias"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)["values"][0]
+    assert found["value"] == [pytest.approx(20.0 * factor)] * 8
+    assert found["raw"] == [10000] * 8
+    assert found["multiplier"] == factor
+    assert ("multiplied" in printed.err) is (factor != 1)
+
+
+def test_a_bias_current_is_printed_with_what_the_register_holds(bus, capsys: Captured) -> None:
+    encode(FIELDS["TxBiasCurrentScalingFactor"], 2, bus.image)
+    encode(FIELDS["TxBias"], (20.0,) * 8, bus.image)
+    assert main(["read", "i2c:7", "TxBias"]) == 0
+    assert re.search(r"TxBias +11h:170-185 +1 +80 mA +raw 10000\n", capsys.readouterr().out)
+
+
+def test_a_bias_with_a_reserved_multiplier_is_told_as_such(bus, capsys: Captured) -> None:
+    encode(FIELDS["TxBiasCurrentScalingFactor"], 3, bus.image)
+    assert main(["read", "i2c:7", "TxBias"]) == 0
+    assert "multiplier (01h:160.4-3) is not known" in capsys.readouterr().err
+
+
+def test_electrical_power_is_not_told_in_dbm(dump_file: Path, capsys: Captured) -> None:
+    assert main(["read", "--json", str(dump_file), "MaxPower", "TxPower", "RxPowerHighAlarmThreshold"]) == 0
+    electrical, optical, limit = json.loads(capsys.readouterr().out)["values"]
+    assert electrical["meaning"] is None
+    assert optical["meaning"] == ["no light"] * 8
+    assert limit["meaning"] == "no light"
 
 
 def test_flags_of_one_byte_are_all_told_before_they_are_cleared(bus, capsys: Captured) -> None:
@@ -190,7 +240,8 @@ def test_flags_of_one_byte_are_all_told_before_they_are_cleared(bus, capsys: Cap
 def test_nothing_but_what_was_asked_for_is_read(bus, capsys: Captured) -> None:
     bus.image.put(0, 0, 8, b"\x01")
     assert main(["read", "i2c:7", "TempMonValue", "--max-read", "8"]) == 0
-    assert bus.reads == [(14, 2)]
+    assert bus.reads[0] == (14, 2)  # then vendor, part and serial number, which say whose it is
+    assert all(byte == 14 or byte >= 126 for byte, _ in bus.reads)
     assert bus.image.get(0, 0, 8, 1) == b"\x01"
 
 
@@ -309,6 +360,20 @@ def test_a_page_or_a_part_of_a_name_chooses(capsys: Captured) -> None:
     output = capsys.readouterr().out
     assert "10h:130, banked" in output
     assert "RW" in output
+
+
+def test_several_words_must_all_be_there(capsys: Captured) -> None:
+    assert main(["fields", "tx", "bias", "02h", "--json"]) == 0
+    names = {item["name"] for item in json.loads(capsys.readouterr().out)}
+    assert names == {
+        f"TxBias{side}Threshold" for side in ("HighAlarm", "LowAlarm", "HighWarning", "LowWarning")
+    }
+
+
+@pytest.mark.parametrize("page", ["11h", "11", "0x11", "11H"])
+def test_a_page_however_it_is_written(page: str, capsys: Captured) -> None:
+    assert main(["fields", page, "--json"]) == 0
+    assert {item["page"] for item in json.loads(capsys.readouterr().out)} == {0x11}
 
 
 def test_a_pattern_that_nothing_has(capsys: Captured) -> None:

@@ -42,7 +42,7 @@ def test_a_benchs_module_is_shown_in_low_power(capsys: Captured) -> None:
     assert "not brought up" in output
     assert "ModuleLowPwr (1)" in output
     assert "LW26000001" in output
-    assert "flags: bytes that it needs were not read" in output
+    assert "flags: not read, for reading clears them: --flags" in output
 
 
 def test_a_module_that_was_brought_up_is_shown_with_light_and_flags(capsys: Captured) -> None:
@@ -70,7 +70,9 @@ def test_a_module_that_does_not_come_up_is_shown_and_is_a_failure(capsys: Captur
         (["sim-dr5"], "shipped ones can be named alone: lab-example, sim-dr4"),
         (["i2c:1999"], "/dev/i2c-1999 cannot be opened"),
         (["/dev/i2c-1999"], "/dev/i2c-1999 cannot be opened"),
-        (["optoe:/no/such/eeprom"], "No such file"),
+        (["optoe:/no/such/eeprom"], "is not in /sys"),
+        (["optoe:/sys/no/such/eeprom"], "No such file"),
+        (["i2c:x"], "needs the number of the bus"),
         (["sim-dr4", "--module", "no-such-profile"], "no-such-profile"),
         (["sim-dr4", "--media", "400GBASE-XX9", "--up"], "400GBASE-XX9"),
     ],
