@@ -18,8 +18,8 @@ from harness.simulation.electricity import SupplyRail
 from harness.simulation.heat import CaseHeat
 from harness.simulation.module.board import SimulatedHostBoard
 from harness.simulation.module.building import build_module
-from harness.simulation.module.medium_profile import fibres_of
 from harness.simulation.module.profile import Profile, ProfileError, load_profile
+from harness.simulation.module.profile.medium import fibres_of
 from harness.simulation.optics import FibrePlant
 from harness.simulation.peers.catalogue import SimulatedSurroundings, build_peer
 from harness.simulation.scpi_tree import ScpiPeer

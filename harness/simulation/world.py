@@ -12,11 +12,13 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from drivers.clock import StopFlag
 from harness.simulation.noise import Noise
 
 NS_PER_S = 1_000_000_000
+_SLICE_NS = 5 * NS_PER_S  # how much time of the world may pass before a stop request is seen
 
 
 def ns_from_s(duration_s: float) -> int:
@@ -109,11 +111,21 @@ class VirtualClock:
         return self._world.now_s
 
     def sleep(self, duration_s: float) -> None:
-        """Advance the world; costs no wall time."""
+        """Advance the world, in slices, so that a stop request is honoured soon: a long time takes a while
+        to compute."""
+        left_ns = ns_from_s(max(0.0, duration_s))
         self.checkpoint()
-        self._world.advance(max(0.0, duration_s))
+        while left_ns > _SLICE_NS:
+            self._world.advance(_SLICE_NS / NS_PER_S)
+            left_ns -= _SLICE_NS
+            self.checkpoint()
+        self._world.advance(left_ns / NS_PER_S)
         self.checkpoint()
 
     def checkpoint(self) -> None:
         """Raise :class:`drivers.clock.StopRequested` if the run was told to stop."""
         self._stop.raise_if_requested()
+
+    def shield(self) -> AbstractContextManager[None]:
+        """As :meth:`drivers.clock.StopFlag.shield`."""
+        return self._stop.shield()

@@ -54,6 +54,15 @@ def test_an_unknown_command(name, capsys):
     assert "\x1b" not in printed.err
 
 
+def test_ctrl_c_where_no_command_handles_it_is_one_line(monkeypatch, capsys):
+    def interrupted(target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_resolve", interrupted)
+    assert main(["limits"]) == 2
+    assert capsys.readouterr().err == "lanewise: stopped\n"
+
+
 def test_the_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("lanewise ")

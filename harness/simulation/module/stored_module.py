@@ -11,13 +11,14 @@ from drivers.cmis.codes import DataPathState
 from drivers.cmis.fields import LANES, decode
 from drivers.cmis.image import HALF
 from drivers.cmis.memory_map import FIELDS
-from harness.simulation.module.module_machine import ModuleMachine
-from harness.simulation.module.profile import CdbProfile, Profile
-from harness.simulation.module.registers import Registers
+from harness.simulation.module.interface.registers import Registers
+from harness.simulation.module.interface.two_wire import TwoWireInterface
+from harness.simulation.module.machines.module_machine import ModuleMachine
+from harness.simulation.module.profile import Profile
+from harness.simulation.module.profile.cdb import CdbProfile
+from harness.simulation.module.specimen import draws_of
 from harness.simulation.module.states import ModuleState
 from harness.simulation.module.timing import draw_durations
-from harness.simulation.module.two_wire import TwoWireInterface
-from harness.simulation.noise import Noise
 from harness.simulation.ports import LineSurroundings, ModuleSurroundings
 from harness.simulation.signals import LineSignal
 from harness.simulation.world import World
@@ -72,8 +73,7 @@ class StoredModule:
         self.interface = TwoWireInterface(
             world, self._registers, self, profile.management, no_cdb, profile.quirks
         )
-        drawn = Noise(specimen)
-        durations = draw_durations(profile.timing, lambda key: drawn.uniform(profile.name, "duration", key))
+        durations = draw_durations(profile.timing, draws_of(profile, specimen))
         self._machine = ModuleMachine(world, durations, self, flat=True)
         self._selected = False
         restore(self._registers, profile)

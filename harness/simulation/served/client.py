@@ -18,6 +18,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from drivers.clock import StopFlag
@@ -251,6 +252,10 @@ class RemoteClock:
     def checkpoint(self) -> None:
         """Raise :class:`drivers.clock.StopRequested` if the run was told to stop."""
         self._stop.raise_if_requested()
+
+    def shield(self) -> AbstractContextManager[None]:
+        """As :meth:`drivers.clock.StopFlag.shield`."""
+        return self._stop.shield()
 
     def _times(self, advance_ns: int) -> tuple[int, int]:
         def ask() -> tuple[int, int]:

@@ -15,13 +15,14 @@ from harness.simulation.served.server import LOOPBACK, ModuleServer
 from harness.text import columns
 
 _SLOWEST, _FASTEST = 0.01, 1000.0
+_LEVELS = ("--light", "--loopback")  # options whose values may be negative
 
 
 def main(argv: Sequence[str]) -> int:
     """Serve until a signal ends it. Returns 0, or 2 when it cannot be begun."""
     parser = _parser()
     try:
-        arguments = parser.parse_args(argv)
+        arguments = parser.parse_args(_joined(argv))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     speed = None if arguments.manual_clock else arguments.speed
@@ -90,6 +91,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--light -inf`` as ``--light=-inf``: argparse takes what begins with a dash and is no number such as
+    -5 or -0.5 for an option."""
+    found: list[str] = []
+    for word in argv:
+        if found and found[-1] in _LEVELS and _is_number(word):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _count(text: str) -> int:
     value = int(text)
     if not 1 <= value <= MOST_SLOTS:
@@ -110,8 +131,6 @@ def _banner(server: ModuleServer, speed: float | None) -> str:
         (str(slot), module.profile.name, module.profile.identity.serial, module.profile.description)
         for slot, module in enumerate(server.modules)
     ]
-    imported = "from harness.simulation.served.client import open_served"
-    opened = f"bus, pins, clock = open_served('{server.address}/0')"
     warning = (
         ""
         if server.address.is_local
@@ -120,8 +139,7 @@ def _banner(server: ModuleServer, speed: float | None) -> str:
     return (
         f"serving on {server.address}, {when}\n{warning}\n"
         f"{columns(('slot', 'profile', 'serial', 'description'), rows)}\n\n"
-        f'to try: python -c "{imported}; {opened}; clock.sleep(2); '
-        'print(bytes(bus.read_i2c_block_data(0x50, 129, 16)))"\n'
+        f"to try: lanewise module show sim:{server.address}/0 --up\n"
         "Ctrl-C ends it\n"
     )
 

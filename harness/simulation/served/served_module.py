@@ -36,12 +36,17 @@ class Wait:
     """A reply that has to wait until the module's time has come to ``target_ns``."""
 
     def __init__(self, module: ServedModule, target_ns: int) -> None:
-        self._module = module
+        self.module = module
         self._target_ns = target_ns
+
+    @property
+    def over(self) -> bool:
+        """Whether the module's time has come there, by whomever it was moved."""
+        return self.module.world.now_ns >= self._target_ns
 
     def go_on(self, budget_s: float) -> bytes | None:
         """Let time pass for about ``budget_s`` of processor time; the reply when it has come."""
-        module = self._module
+        module = self.module
         with module.world.lock:
             if not advance_for(module.world, self._target_ns, budget_s):
                 return None
@@ -85,6 +90,11 @@ class ServedModule:
             protocol.SURROUND: self._surround,
             protocol.LIGHT_OUT: self._light_out,
         }
+
+    @property
+    def follows_wall(self) -> bool:
+        """Whether its time follows the wall clock, or moves by request alone."""
+        return self._pace is not None
 
     def answer(self, operation: bytes, body: bytes) -> bytes | Wait:
         """The content of the reply to a request, or what has to be waited for.

@@ -28,8 +28,10 @@ MOST_CLIENTS = 512
 
 _RECEIVED_AT_ONCE = 65_536
 _MOST_UNSENT = 65_536  # more than this waits in a connection: nothing is read from it
+_MOST_AHEAD = 262_144  # who sends more than this ahead of a wait is not read from any more, and dropped
 _FRAMES_A_TURN = 16
-_SLICE_S = 0.005  # of processor time for a wait, before others have their turn
+_SLICE_S = 0.005  # of processor time for one module's time to pass, before others have their turn
+_WAITS_S = 0.010  # of processor time for all waits, before those who ask have their turn
 _KEEP_PACE_EVERY_S = 0.05
 _KEEP_PACE_S = 0.02
 
@@ -64,6 +66,8 @@ class ModuleServer:
     ) -> None:
         if not 1 <= len(modules) <= protocol.MOST_SLOTS:
             raise ValueError(f"{len(modules)} modules; 1 to {protocol.MOST_SLOTS} can be served")
+        if any(module.follows_wall != (speed is not None) for module in modules):
+            raise ValueError("modules and server keep the same kind of time: give both the same speed")
         self.modules = tuple(modules)
         self._greeting = bytes([Status.DONE]) + protocol.encode_greeting(
             Greeting(
@@ -80,7 +84,7 @@ class ModuleServer:
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._clients: dict[socket.socket, _Client] = {}
+        self._clients: dict[socket.socket, _Client] = {}  # the one heard of last comes last
         self._busy: dict[_Client, None] = {}  # these have a wait, or complete frames, to go on with
         self._follows_wall = speed is not None
         self._pace_at_s = 0.0
@@ -96,7 +100,12 @@ class ModuleServer:
         self.close()
 
     def start(self) -> None:
-        """Serve in a thread of its own, until :meth:`close`."""
+        """Serve in a thread of its own, until :meth:`close`.
+
+        :raises RuntimeError: when it does already.
+        """
+        if self._thread is not None:
+            raise RuntimeError(f"{self.address} is served already")
         self._thread = threading.Thread(target=self.serve, name="simulated modules", daemon=True)
         self._thread.start()
 
@@ -138,7 +147,9 @@ class ModuleServer:
             else:
                 self._attend(key.data, events)
         for client in tuple(self._busy):
-            self._go_on(client)
+            if client.wait is None:
+                self._go_on(client)
+        self._wait_on()
         if self._follows_wall and time.monotonic() >= self._pace_at_s:
             self._keep_pace()
 
@@ -149,7 +160,7 @@ class ModuleServer:
             _log.warning("a connection could not be accepted: %s", fault)
             time.sleep(_SLICE_S)
             return
-        if len(self._clients) >= MOST_CLIENTS:
+        if len(self._clients) >= MOST_CLIENTS and not self._drop_one_idle():
             sock.close()
             return
         sock.setblocking(False)
@@ -160,8 +171,20 @@ class ModuleServer:
         self._clients[sock] = client
         self._selector.register(sock, client.events, client)
 
+    def _drop_one_idle(self) -> bool:
+        """Drop the client that was idle for the longest time; False when all have something under way."""
+        idle = next((client for client in self._clients.values() if client not in self._busy), None)
+        if idle is None:
+            return False
+        _log.warning("%d clients are connected: the longest idle one is dropped", len(self._clients))
+        self._drop(idle)
+        return True
+
     def _attend(self, client: _Client, events: int) -> None:
         """Send and receive what goes; what came is answered in this round's second half."""
+        if self._clients.pop(client.sock, None) is None:
+            return  # dropped in this round
+        self._clients[client.sock] = client
         if events & selectors.EVENT_WRITE and not self._flush(client):
             return
         if events & selectors.EVENT_READ:
@@ -176,9 +199,15 @@ class ModuleServer:
                 return
             client.received += data
         self._busy[client] = None
+        if client.wait is not None and len(client.received) > _MOST_AHEAD:
+            # What is left unread would hide that it has gone.
+            client.wait = None
+            client.received.clear()
+            client.unsent += _refused(ProtocolError(f"more than {_MOST_AHEAD} bytes sent ahead of a wait"))
+            client.closing = True
 
     def _go_on(self, client: _Client) -> None:
-        """Answer what has come, a few frames at a time; more is for the next round."""
+        """Answer what has come, a few frames at a time and up to a wait; more is for the next round."""
         try:
             more = self._answer_some(client)
         except ProtocolError as fault:  # no telling where the next frame begins
@@ -194,16 +223,6 @@ class ModuleServer:
 
     def _answer_some(self, client: _Client) -> bool:
         for _ in range(_FRAMES_A_TURN):
-            if client.wait is not None:
-                try:
-                    reply = client.wait.go_on(_SLICE_S)
-                except Exception:
-                    _log.exception("a wait failed")
-                    reply = _failed()
-                if reply is None:
-                    return True
-                client.wait = None
-                client.unsent += protocol.frame(reply)
             if client.closing or len(client.unsent) > _MOST_UNSENT:
                 return False
             content = protocol.take_frame(client.received)
@@ -212,9 +231,37 @@ class ModuleServer:
             answer = self._answer(content)
             if isinstance(answer, Wait):
                 client.wait = answer
-            else:
-                client.unsent += answer
+                return True
+            client.unsent += answer
         return True
+
+    def _wait_on(self) -> None:
+        """Let time pass for those who wait: for each module once in a round, all within one budget. Who had
+        his turn comes last in the next round."""
+        end_s = time.perf_counter() + _WAITS_S
+        moved: set[ServedModule] = set()
+        for client in tuple(self._busy):
+            wait = client.wait
+            if wait is None:
+                continue
+            if not wait.over:
+                left_s = end_s - time.perf_counter()
+                if wait.module in moved or left_s <= 0.0:
+                    continue
+                moved.add(wait.module)
+                del self._busy[client]
+                self._busy[client] = None
+            try:
+                reply = wait.go_on(_SLICE_S)
+            except Exception:
+                _log.exception("a wait failed")
+                reply = _failed()
+            if reply is None:
+                continue
+            client.wait = None
+            client.unsent += protocol.frame(reply)
+            if self._flush(client):
+                self._watch(client)
 
     def _answer(self, content: bytes) -> bytes | Wait:
         try:
@@ -251,14 +298,15 @@ class ModuleServer:
         return True
 
     def _watch(self, client: _Client) -> None:
-        """Read on only from those who take their answers and whose requests do not pile up."""
+        """Read on only from those who take their answers and whose requests do not pile up. Who waits is
+        always read from: to learn that he has gone."""
         events = 0
         if client.unsent:
             events |= selectors.EVENT_WRITE
-        if len(client.unsent) <= _MOST_UNSENT and client not in self._busy and not client.closing:
+        idle = client not in self._busy
+        takes_answers = len(client.unsent) <= _MOST_UNSENT
+        if not client.closing and (client.wait is not None or (idle and takes_answers)):
             events |= selectors.EVENT_READ
-        if client in self._busy and client.wait is not None and not client.received:
-            events |= selectors.EVENT_READ  # to learn that it has gone
         if events == client.events:
             return
         if client.events == 0:

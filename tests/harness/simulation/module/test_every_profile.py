@@ -19,7 +19,7 @@ from drivers.cmis.errors import CmisError, NotAdvertisedError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.module_prbs import ModulePrbs
 from drivers.cmis.snapshot import take_snapshot
-from harness.simulation.module.firmware import make_image
+from harness.simulation.module.commands.firmware import make_image
 from harness.simulation.module.profile import Profile, load_profile, profile_names
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # What stands in the way of bringing these up, as the host says it.
 STOPPED = {
-    "flat-dac": "A flat-memory module has no data paths that could be brought up",
+    "flat-dac": "flat: the module has no data paths",
     "dr4-lane2-stuck-config": "host lane 2, 11h:202-205 ConfigStatus",
 }
 NAMES = profile_names()

@@ -23,9 +23,9 @@ from drivers.cmis.module import CmisModule
 from drivers.cmis.module_prbs import ModulePrbs
 from drivers.cmis.polling import advertised_limits
 from drivers.cmis.snapshot import take_snapshot
-from harness.simulation.module.firmware import make_image
+from harness.simulation.module.commands.firmware import make_image
 from harness.simulation.module.profile import Profile
-from harness.simulation.module.quirks import QUIRKS
+from harness.simulation.module.profile.quirks import QUIRKS
 
 if TYPE_CHECKING:
     from conftest import ModuleBench

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from drivers.units import dbm_from_w
-from harness.simulation.module import physics
+from harness.simulation.module.lanes import physics
 
 LASER = physics.Laser(
     threshold_a=0.012,

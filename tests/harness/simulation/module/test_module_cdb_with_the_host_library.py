@@ -10,7 +10,7 @@ import pytest
 from drivers.cmis.cdb import CdbSession, update_firmware
 from drivers.cmis.errors import FirmwareUpdateError
 from drivers.cmis.module import CmisModule
-from harness.simulation.module.firmware import make_image
+from harness.simulation.module.commands.firmware import make_image
 
 if TYPE_CHECKING:
     from conftest import RawCdb

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.simulation.module.profile import Profile
+from harness.simulation.module.profile import Profile, load_profile
 
 if TYPE_CHECKING:
     from conftest import ModuleBench
@@ -118,7 +118,7 @@ CASES = (
     Case("one data path of four is wrong", (*PAIRS[:6], 0x3C, 0x3C), (IN_USE,) * 6 + (APP_SEL,) * 2),
     *(
         Case(
-            f"unspecific or vendor's own, {code:X}h",
+            f"by fault: unspecific or vendor's own, {code:X}h",
             PAIRS,
             (IN_USE,) * 2 + (code,) * 2 + (IN_USE,) * 4,
             profile=rejected_with(code),
@@ -216,9 +216,105 @@ def test_result(make_bench: Callable[..., ModuleBench], changed: Callable[..., P
     assert bench.read("ACS_DPConfig") == (tuple(case.config) if accepted else before)
 
 
+BY_FAULT_ONLY = {REJECTED, NO_EMULATION, 0xD, 0xE, 0xF}
+"""The simulated module never finds these: they come from faults.config_rejection_code alone."""
+
+
 def test_every_result_of_the_table_was_reached() -> None:
-    reached = {code for case in CASES for code in case.status}
-    assert reached == {*range(9), 0xD, 0xE, 0xF}
+    by_fault = {code for case in CASES if "faults" in case.profile for code in case.status}
+    found = {code for case in CASES if "faults" not in case.profile for code in case.status}
+    assert found == set(range(9)) - BY_FAULT_ONLY
+    assert by_fault - found == BY_FAULT_ONLY
+
+
+def two_speeds(make_bench: Callable[..., ModuleBench]) -> ModuleBench:
+    """cmis-5.3-dr4, quick: AppSel 1 8:4, 2 2:1, 3 4:4 from lane 1, 4 1:1 on lanes 1 to 4."""
+    profile = load_profile("cmis-5.3-dr4")
+    return make_bench(replace(profile, timing=replace(profile.timing, **QUICK)))
+
+
+@pytest.mark.parametrize(
+    ("config", "status"),
+    [
+        ((0x30,) * 4 + (0x28, 0x28, 0x2C, 0x2C), (DATA_PATH,) * 8),
+        ((0x30,) * 4 + (0,) * 4, (SUCCESS,) * 8),
+        ((0x40, 0x42, 0x44, 0x46, 0x28, 0x28, 0x2C, 0x2C), None),
+        ((0x40, 0x42, 0, 0, 0x28, 0x28, 0x2C, 0x2C), (SUCCESS,) * 8),
+    ],
+)
+def test_a_media_lane_serves_one_data_path(
+    make_bench: Callable[..., ModuleBench], config: Sequence[int], status: Sequence[int] | None
+) -> None:
+    bench = two_speeds(make_bench)
+    held(bench)
+    if (
+        status is None
+    ):  # 1 and 2 agree with all, 3 and 4 are wanted twice: nothing goes as lanes 1-8 go as one
+        status = (IN_USE, IN_USE) + (DATA_PATH,) * 6
+    assert apply(bench, config) == tuple(status)
+    bench.write("DPDeinit", 0)
+    bench.world.advance(2.0)
+    lanes = [lane for path in bench.module._data_paths.paths for lane in path.media_lanes]
+    assert len(lanes) == len(set(lanes))
+
+
+def test_a_media_lane_of_a_data_path_in_force_is_in_use(make_bench: Callable[..., ModuleBench]) -> None:
+    bench = two_speeds(make_bench)
+    held(bench)
+    assert apply(bench, (0x30,) * 4 + (0,) * 4) == (SUCCESS,) * 8
+    pairs = (0x30,) * 4 + (0x28, 0x28, 0x2C, 0x2C)
+    assert apply(bench, pairs, lanes=0xF0) == (SUCCESS,) * 4 + (IN_USE,) * 4
+    assert apply(bench, pairs) == (SUCCESS,) * 4 + (IN_USE,) * 4  # what is in force stays
+    assert bench.read("ACS_DPConfig") == (0x30,) * 4 + (0,) * 4
+
+
+def test_a_media_lane_that_a_command_in_progress_takes_is_in_use(
+    make_bench: Callable[..., ModuleBench],
+) -> None:
+    bench = two_speeds(make_bench)
+    held(bench)
+    assert apply(bench, (0,) * 8) == (SUCCESS,) * 8
+    bench.write("SCS0_DPConfig", (0x30,) * 4 + (0x28, 0x28, 0, 0))
+    bench.write("ApplyDPInit", 0x0F)
+    bench.write("ApplyDPInit", 0x30)
+    bench.world.advance(0.1)
+    assert bench.read("ConfigStatus") == (SUCCESS,) * 4 + (IN_USE,) * 2 + (SUCCESS,) * 2
+
+
+def test_a_host_in_a_hurry_gets_what_it_applied(
+    make_bench: Callable[..., ModuleBench], changed: Callable[..., Profile]
+) -> None:
+    bench = make_bench(changed())
+    held(bench)
+    bench.write("SCS0_DPConfig", PAIRS)
+    bench.write("ApplyDPInit", ALL)
+    bench.write("DPDeinit", 0)  # before the result
+    assert bench.read("ConfigStatus") == (IN_PROGRESS,) * 8
+    assert bench.read("DPStateHostLane") == (1,) * 8
+    bench.run_until(lambda: bench.read("ConfigStatus") == (SUCCESS,) * 8, limit_s=0.1)
+    assert bench.read("ACS_DPConfig") == PAIRS
+    bench.run_until(lambda: bench.read("DPStateHostLane") == (4,) * 8, limit_s=1.0)
+
+
+def test_after_a_rejection_the_old_configuration_initialises(bench: ModuleBench) -> None:
+    held(bench)
+    bench.write("SCS0_DPConfig", (0xF0,) * 8)
+    bench.write("ApplyDPInit", ALL)
+    bench.write("DPDeinit", 0)
+    assert bench.read("DPStateHostLane") == (1,) * 8
+    bench.run_until(lambda: bench.read("DPStateHostLane") == (4,) * 8, limit_s=1.0)
+    assert bench.read("ConfigStatus") == (APP_SEL,) * 8
+    assert bench.read("ACS_DPConfig") == WHOLE
+
+
+def test_a_command_is_judged_by_what_holds_at_its_trigger(bench: ModuleBench) -> None:
+    active(bench)
+    bench.write("SCS0_DPConfig", PAIRS)
+    bench.write("ApplyDPInit", ALL)
+    bench.write("DPDeinit", ALL)  # comes too late
+    bench.world.advance(0.2)
+    assert bench.read("DPStateHostLane") == (1,) * 8
+    assert bench.read("ConfigStatus") == (IN_USE,) * 8
 
 
 def test_settings_come_into_force_by_explicit_control_only(

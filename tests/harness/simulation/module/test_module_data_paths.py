@@ -11,8 +11,8 @@ import pytest
 from drivers.cmis.codes import duration_upper_s
 from drivers.units import dbm_from_w
 from harness.simulation.module.profile import load_profile
+from harness.simulation.module.profile.management import TX_DISABLE_BOUND_S, TX_ENABLE_BOUND_S
 from harness.simulation.module.states import ModuleState
-from harness.simulation.module.timing import TX_DISABLE_BOUND_S, TX_ENABLE_BOUND_S
 
 if TYPE_CHECKING:
     from conftest import ModuleBench

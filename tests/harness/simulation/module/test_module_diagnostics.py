@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivers.units import w_from_dbm
-from harness.simulation.module.profile import DiagnosticsProfile, Profile, load_profile
+from harness.simulation.module.profile import Profile, load_profile
+from harness.simulation.module.profile.diagnostics import DiagnosticsProfile
 from harness.simulation.signals import UNKNOWN, LineSignal, Pattern
 
 if TYPE_CHECKING:

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.simulation.module.firmware import HEADER_BYTES, Header, RefusedError, make_image
+from harness.simulation.module.commands.firmware import (
+    HEADER_BYTES,
+    FirmwareStore,
+    Header,
+    RefusedError,
+    make_image,
+)
 from harness.simulation.module.profile import load_profile
 from harness.simulation.module.states import ModuleState
 
@@ -80,6 +86,67 @@ def test_an_image_is_documented_bytes() -> None:
 def test_an_image_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         make_image(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("place", [6, 34])  # target and text
+def test_texts_that_are_not_ascii_are_refused_with_their_right_checksum(
+    make_cdb: MakeCdb, place: int
+) -> None:
+    cdb = make_cdb()
+    image = bytearray(make_image(size=172, text="x"))
+    image[place : place + 4] = "café".encode("latin-1")
+    image[68:72] = zlib.crc32(image[:68]).to_bytes(4)
+    assert cdb.start(bytes(image), HEADER_BYTES) == 0x61
+    assert cdb.run(0x0100)[0] == 0x01
+
+
+def test_an_error_of_the_simulation_is_not_hidden_and_leaves_the_interface_free(
+    make_cdb: MakeCdb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cdb = make_cdb()
+
+    def broken(self: FirmwareStore) -> bytes:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FirmwareStore, "information", broken)
+        cdb.send(0x0100)
+        with pytest.raises(ZeroDivisionError):
+            cdb.bench.world.advance(1.0)
+    assert cdb.status() == 0x40
+    assert cdb.run(0x0100)[0] == 0x01
+
+
+@pytest.mark.parametrize("delays_s", [(20, 5), (5, 20)])
+def test_of_several_run_commands_the_last_counts(make_cdb: MakeCdb, delays_s: tuple[int, int]) -> None:
+    cdb = make_cdb()
+    for delay_s in delays_s:
+        assert cdb.run(0x0109, bytes([0, 2]) + (delay_s * 1000).to_bytes(2))[0] == 0x01
+    restarts_s = restarts_of(cdb.bench, 40.0)
+    assert [round(restart_s) for restart_s in restarts_s] == [delays_s[1]]
+
+
+def test_a_power_cycle_forgets_all_run_commands(make_cdb: MakeCdb) -> None:
+    cdb = make_cdb()
+    bench = cdb.bench
+    for _ in range(2):
+        assert cdb.run(0x0109, bytes([0, 2]) + (10_000).to_bytes(2))[0] == 0x01
+    for vcc_v in (0.0, 3.3):
+        bench.surroundings.vcc = vcc_v
+        bench.module.supply_changed()
+        bench.world.advance(2.0)
+    assert restarts_of(bench, 30.0) == []
+
+
+def restarts_of(bench: ModuleBench, watched_s: float) -> list[float]:
+    """Seconds from now at which the module begins to initialise its interface."""
+    start_s, found, answered = bench.world.now_s, [], True
+    while bench.world.now_s < start_s + watched_s:
+        bench.world.advance(0.05)
+        if answered and not bench.module.state.answers:
+            found.append(bench.world.now_s - start_s)
+        answered = bench.module.state.answers
+    return found
 
 
 @given(st.binary(max_size=100))

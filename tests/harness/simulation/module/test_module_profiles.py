@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.simulation.module.profile import FOLDER, ProfileError, load_profile, profile_names
+
+if TYPE_CHECKING:
+    from conftest import ModuleBench
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -126,6 +131,88 @@ def test_an_application_with_more_lanes_than_the_module_is_refused(tmp_path: Pat
     )
     with pytest.raises(ProfileError, match=r"application\[1\]\.media_lanes: 8, but the module has 4"):
         load_profile(_write(tmp_path, text))
+
+
+def application(host: int, media: int, host_starts: int, media_starts: int) -> str:
+    return (
+        f"[[application]]\nhost_interface = 1\nmedia_interface = 1\nhost_lanes = {host}\n"
+        f"media_lanes = {media}\n"
+        f"host_lane_assignment = {host_starts}\nmedia_lane_assignment = {media_starts}\n"
+    )
+
+
+@pytest.mark.parametrize("lanes", [(4, 4, 0x11, 0x11), (1, 1, 0xFF, 0xFF), (1, 4, 0xFF, 0xFF)])
+def test_a_data_path_beyond_the_last_media_lane_is_refused(tmp_path: Path, lanes: tuple[int, ...]) -> None:
+    text = 'extends = "good-dr4"\n' + application(*lanes)
+    with pytest.raises(ProfileError, match=r"application\[1\]\.host_lane_assignment: .* the module has 4"):
+        load_profile(_write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("lanes", "begins"),
+    [((4, 4, 0x11, 0x01), {0}), ((1, 1, 0xFF, 0x0F), {0, 1, 2, 3}), ((2, 1, 0x55, 0x0A), {2, 6})],
+)
+def test_by_default_data_paths_begin_where_both_options_allow(
+    tmp_path: Path, make_bench: Callable[..., ModuleBench], lanes: tuple[int, ...], begins: set[int]
+) -> None:
+    bench = make_bench(load_profile(_write(tmp_path, 'extends = "good-dr4"\n' + application(*lanes))))
+    bench.power_on()
+    bench.host.pins.set_low_power(asserted=False)
+    bench.world.advance(15.0)
+    used = [config >> 1 & 7 for config in bench.read("ACS_DPConfig") if config >> 4]
+    assert set(used) == begins
+    assert bench.read("DPStateHostLane").count(4) == len(used)
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "complaint"),
+    [
+        (
+            "good-dr4",
+            "[faults]\ndead_media_lanes = [1, 8]",
+            "faults.dead_media_lanes: 8, but the module has 4",
+        ),
+        ("dr4-foreground-cdb", "[quirks]\nfirmware_start_s = 12", "quirks.firmware_start_s: at most 4.96 s"),
+        (
+            "good-dr4",
+            "[timing]\ndp_init_code = 0\ndp_init_s = 100",
+            "timing.dp_init_s: 100 s is above 0.001 s",
+        ),
+        ("good-dr4", "[timing]\nmgmt_init_s = 2.5", "timing.mgmt_init_s: 2.5 s is above 2 s"),
+        (
+            "good-dr4",
+            "[thresholds]\ntemperature_c = [-10, 80, -5, 75]",
+            "thresholds.temperature_c: expected low",
+        ),
+        ("good-dr4", "[thresholds]\nvcc_v = [3.6, 3.0, 3.1, 3.5]", "thresholds.vcc_v: expected low alarm <="),
+        ("good-dr4", "[vdm]\nsnr_db = [20, 17, 30, 18]", "vdm.snr_db: expected low alarm <="),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path: Path, base: str, text: str, complaint: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        load_profile(_write(tmp_path, f'extends = "{base}"\n{text}\n'))
+    assert complaint in str(caught.value)
+
+
+def test_a_slow_module_is_a_fault_that_a_profile_may_ask_for(tmp_path: Path) -> None:
+    text = 'extends = "good-dr4"\n[timing]\ndp_init_s = 100\n[faults]\nslower_than_advertised = true\n'
+    assert load_profile(_write(tmp_path, text)).timing.dp_init_s == 100.0
+
+
+@pytest.mark.parametrize("value", ["99", "-1", f"{2**70}", f"0x{'f' * 5000}", '"a"', "true"])
+@pytest.mark.parametrize("key", ["application", "faults.config_rejection_code", "identity.cmis_major"])
+def test_a_wrong_number_gets_one_complaint_with_the_limits_of_its_key(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    section, _, name = key.partition(".")
+    if name:
+        text = f'extends = "good-dr4"\n[{section}]\n{name} = {value}\n'
+    else:
+        text = 'extends = "good-dr4"\n' + application(8, 4, 1, 1).replace("lanes = 8", f"lanes = {value}")
+    with pytest.raises(ProfileError) as caught:
+        load_profile(_write(tmp_path, text))
+    (line,) = caught.value.complaints
+    assert str(2**63) not in line
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:

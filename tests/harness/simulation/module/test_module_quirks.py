@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivers.i2c import I2cNackError
-from harness.simulation.module.firmware import HEADER_BYTES, make_image
-from harness.simulation.module.profile import FaultProfile, Profile, ProfileError, load_profile
-from harness.simulation.module.quirks import MARKUP, QUIRKS, QuirkProfile
+from harness.simulation.module.commands.firmware import HEADER_BYTES, make_image
+from harness.simulation.module.profile import Profile, ProfileError, load_profile
+from harness.simulation.module.profile.faults import FaultProfile
+from harness.simulation.module.profile.quirks import MARKUP, QUIRKS, QuirkProfile
 
 if TYPE_CHECKING:
     from conftest import ModuleBench, RawCdb

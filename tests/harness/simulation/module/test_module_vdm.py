@@ -10,7 +10,8 @@ import pytest
 
 from drivers.cmis.fields import f16_to_float
 from drivers.units import w_from_dbm
-from harness.simulation.module.profile import Profile, VdmProfile, load_profile
+from harness.simulation.module.profile import Profile, load_profile
+from harness.simulation.module.profile.monitors import VdmProfile
 from harness.simulation.signals import LineSignal, Pattern
 
 if TYPE_CHECKING:

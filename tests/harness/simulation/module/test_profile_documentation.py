@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.simulation.module.profile import SECTIONS, ApplicationProfile, load_profile, profile_names
-from harness.simulation.module.section_reading import expected
+from harness.simulation.module.profile import load_profile, profile_names
+from harness.simulation.module.profile.applications import ApplicationProfile
+from harness.simulation.module.profile.profile import SECTIONS
+from harness.simulation.module.profile.section_reading import expected
 
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "profiles.md"
 UNITS = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.units import w_from_dbm
-from harness.simulation.module import receiver
+from harness.simulation.module.lanes import receiver
 from harness.simulation.module.profile import load_profile
 
 PROFILE = load_profile("good-dr4").receiver

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.simulation.module.profile import load_profile
+from harness.simulation.served.served_module import ServedModule, Wait, modules_of
 from harness.simulation.served.server import ModuleServer
 
 Serve = Callable[..., ModuleServer]
 Connect = Callable[..., Any]
+HOUR = b"\0\x0bC\0\0" + struct.pack(">Q", 3_600_000_000_000)
+"""A request to let an hour pass in slot 0."""
 
 
 @pytest.mark.parametrize("length", [0, 16_385, 65_535])
@@ -104,6 +109,54 @@ def test_one_that_goes_while_it_waits_is_waited_for_no_more(
     assert server.modules[0].world.now_s < 3600.0
 
 
+def test_there_is_an_end_to_what_is_sent_ahead_of_a_wait(serve: Serve, raw: Connect) -> None:
+    server = serve()
+    client = raw(server)
+    with contextlib.suppress(OSError):
+        client.send(HOUR * 100_000)
+    assert client.is_closed()
+    assert raw(server).request(b"H")[0] == 0
+    assert server.modules[0].world.now_s < 3600.0
+
+
+@pytest.mark.parametrize("ahead", [2, 2000, 15_000])
+def test_one_that_goes_with_requests_sent_ahead_takes_them_along(
+    serve: Serve, raw: Connect, wait_for: Callable[[Callable[[], bool]], None], ahead: int
+) -> None:
+    server = serve()
+    client = raw(server)
+    client.send(HOUR * ahead)
+    wait_for(lambda: server.modules[0].world.now_s > 0.0)
+    client.close()
+    wait_for(lambda: not server._clients)
+    assert server.modules[0].world.now_s < 3600.0
+
+
+def test_in_a_round_all_waits_share_one_budget_and_a_module_moves_once(
+    serve: Serve, raw: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.simulation.served.server._WAITS_S", 10.0)
+    server = ModuleServer(modules_of([load_profile("good-dr4")] * 3, speed=None), speed=None)
+    clients = [raw(server) for _ in range(5)]
+    went: list[ServedModule] = []
+
+    def go_on(wait: Wait, budget_s: float) -> None:
+        went.append(wait.module)
+
+    monkeypatch.setattr(Wait, "go_on", go_on)
+    for client, slot in zip(clients, (0, 0, 0, 1, 2), strict=True):
+        client.send(HOUR[:4] + bytes([slot]) + HOUR[5:])
+    while sum(client.wait is not None for client in server._clients.values()) < len(clients):
+        server._round()
+    went.clear()
+    server._round()
+    assert sorted(map(server.modules.index, went)) == [0, 1, 2]
+    monkeypatch.setattr("harness.simulation.served.server._WAITS_S", 0.0)
+    server._round()
+    assert len(went) == 3  # the budget was spent before
+    server.close()
+
+
 def test_requests_sent_ahead_are_answered_in_order(serve: Serve, raw: Connect) -> None:
     client = raw(serve())
     step = b"\0\x0bC\0\0" + struct.pack(">Q", 300_000_000)
@@ -118,9 +171,26 @@ def test_there_is_an_end_to_how_many_connect(
     monkeypatch.setattr("harness.simulation.served.server.MOST_CLIENTS", 3)
     server = serve()
     clients = [raw(server) for _ in range(3)]
-    assert [client.request(b"H")[0] for client in clients] == [0, 0, 0]
+    assert [client.request(b"H")[0] for client in (*clients, clients[0])] == [0, 0, 0, 0]
+    newcomer = raw(server)
+    assert newcomer.request(b"H")[0] == 0  # idle ones lock nobody out
+    assert clients[1].is_closed()  # idle for the longest time
+    assert [client.request(b"H")[0] for client in (clients[0], clients[2], newcomer)] == [0, 0, 0]
+
+
+def test_one_that_waits_is_not_dropped_for_a_newcomer(
+    serve: Serve,
+    raw: Connect,
+    wait_for: Callable[[Callable[[], bool]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.simulation.served.server.MOST_CLIENTS", 1)
+    server = serve()
+    patient = raw(server)
+    patient.send(HOUR)
+    wait_for(lambda: server.modules[0].world.now_s > 0.0)
     assert raw(server).is_closed()
-    assert clients[0].request(b"H")[0] == 0
+    assert len(server._clients) == 1
 
 
 def test_a_fault_of_the_simulation_is_answered_and_logged_and_ends_nothing(

@@ -1,0 +1,1 @@
+"""A simulated module as a body: its supply, its temperature, what it consumes."""

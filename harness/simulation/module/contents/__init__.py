@@ -1,0 +1,1 @@
+"""What a simulated module's memory holds when its management interface wakes up."""

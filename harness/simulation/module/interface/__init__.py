@@ -1,0 +1,1 @@
+"""The host's side of a simulated module's memory: two-wire interface, registers, flags."""

@@ -1,0 +1,47 @@
+"""The light that leaves a module: its lasers, as far as data paths switch them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.simulation.module.lanes.transmitters import Transmitters
+from harness.simulation.module.machines.data_paths import DataPaths
+from harness.simulation.module.states import may_emit
+
+
+class EmittedLight:
+    """Per media lane, from 1. ``case_temp_c()``: Celsius; ``vcc_v()``: volts."""
+
+    def __init__(
+        self,
+        transmitters: Transmitters,
+        data_paths: DataPaths,
+        *,
+        case_temp_c: Callable[[], float],
+        vcc_v: Callable[[], float],
+    ) -> None:
+        self._transmitters = transmitters
+        self._data_paths = data_paths
+        self._case_temp_c = case_temp_c
+        self._vcc_v = vcc_v
+
+    def launch_power_w(self, lane: int) -> float:
+        """Average power at TP2, watts: 0 while no data path feeds the transmitter."""
+        path = self._data_paths.path_of_media(lane)
+        if path is None or not may_emit(path.state):
+            return 0.0
+        if not self._data_paths.lit(lane):
+            return self._transmitters.off_w
+        return self._transmitters.launch_power_w(lane, self._case_temp_c(), self._vcc_v())
+
+    def wavelength_nm(self, lane: int) -> float:
+        """Centre wavelength, nanometres."""
+        return self._transmitters.wavelength_nm(lane, self._case_temp_c())
+
+    def bias_a(self, lane: int, case_c: float) -> float:
+        """Bias current at this temperature of the case, amperes; 0 while the transmitter is off."""
+        return self._transmitters.bias_a(lane, case_c) if self._data_paths.lit(lane) else 0.0
+
+    def monitor_power_w(self, lane: int, case_c: float) -> float:
+        """What the monitor photodiode sees, watts in the fibre at 25 C."""
+        return self._transmitters.monitor_power_w(lane, case_c) if self._data_paths.lit(lane) else 0.0

@@ -1,0 +1,1 @@
+"""The state machines of a simulated module and what configures them."""

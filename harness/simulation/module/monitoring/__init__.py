@@ -1,0 +1,1 @@
+"""What a simulated module measures and reports: monitors, VDM, diagnostics, conditions of flags."""
