@@ -16,6 +16,7 @@ from drivers.i2c import SmbusLike
 from harness.benchfile import BenchSpec, InstrumentSpec, SimulationSpec
 from harness.simulation.electricity import SupplyRail
 from harness.simulation.heat import CaseHeat
+from harness.simulation.light.beam import Beam
 from harness.simulation.module.board import SimulatedHostBoard
 from harness.simulation.module.building import build_module
 from harness.simulation.module.profile import Profile, ProfileError, load_profile
@@ -32,7 +33,7 @@ from harness.wiring import MODULE
 
 class ModuleSite:
     """Where the module sits: its supply, its air, its fibres, its host (:class:`ports.ModuleSurroundings` and
-    :class:`ports.LineSurroundings`)."""
+    :class:`ports.HostSurroundings`)."""
 
     def __init__(self, rail: SupplyRail, heat: CaseHeat, fibres: FibrePlant) -> None:
         self._rail = rail
@@ -47,13 +48,9 @@ class ModuleSite:
         """Case temperature."""
         return self._heat.case_temp_c()
 
-    def rx_power_w(self, lane: int) -> float:
-        """Optical power at a receiver."""
-        return self._fibres.rx_power_w(lane)
-
-    def rx_signal(self, lane: int) -> LineSignal | None:
-        """What the light at a receiver carries."""
-        return self._fibres.rx_signal(lane)
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        """Light in a receiving fibre."""
+        return self._fibres.rx_light(port)
 
     def host_signal(self, host_lane: int) -> LineSignal | None:
         """What the host sends: traffic, on every lane, always."""
@@ -83,12 +80,11 @@ class SimulatedBackend:
         self.heat = CaseHeat(self.world, room_temp_c=simulation.room_temp_c)
         self.fibres = FibrePlant(self.world, spec.wiring)
         site = ModuleSite(self.rail, self.heat, self.fibres)
-        self.module = build_module(self.world, profile, site, line=site, specimen=simulation.specimen)
+        self.module = build_module(self.world, profile, site, host=site, specimen=simulation.specimen)
         self.rail.connect_load(self.module.consumption_w, self.module.supply_changed)
         self.heat.connect_load(self.module.consumption_w)
-        fibres = _fibres(profile)
-        _require_fibres(spec, profile, len(fibres))
-        self.fibres.connect_module(self.module, self.module.transmitted_signal, fibres=fibres)
+        _require_fibres(spec, profile, _fibre_pairs(profile))
+        self.fibres.connect_module(self.module)
         surroundings = SimulatedSurroundings(self.fibres, self.heat, {spec.supply.channel: self.rail})
         self._library = SimulatedVisaLibrary.create(self.world)
         self._manager = pyvisa.ResourceManager(self._library)
@@ -130,10 +126,10 @@ class SimulatedBackend:
         self._manager.close()
 
 
-def _fibres(profile: Profile) -> tuple[tuple[int, ...], ...]:
-    """Media lanes in each pair of fibres of a module; none of a module without optics."""
+def _fibre_pairs(profile: Profile) -> int:
+    """How many a module has; none without optics."""
     optical = profile.identity.media_type in (MediaType.MMF, MediaType.SMF)
-    return fibres_of(profile.medium, profile.media_lanes) if optical else ()
+    return len(fibres_of(profile.medium, profile.media_lanes)) if optical else 0
 
 
 def _require_fibres(spec: BenchSpec, profile: Profile, count: int) -> None:

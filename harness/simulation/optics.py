@@ -6,11 +6,9 @@ connectors do. So a measured power is off by what its budget says, and by no mor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
 from drivers.units import ratio_from_db
+from harness.simulation.light.beam import Beam, mean_wavelength_nm, total_power_w
 from harness.simulation.ports import ModuleBody
-from harness.simulation.signals import TRAFFIC, LineSignal
 from harness.simulation.world import World
 from harness.wiring import MODULE, Port, Wiring
 
@@ -23,70 +21,37 @@ class FibrePlant:
         self._wiring = wiring
         self._routes: dict[str, dict[int, int]] = {}
         self._body: ModuleBody | None = None
-        self._sent: Callable[[int], LineSignal | None] = lambda lane: TRAFFIC
-        self._lanes_of: Mapping[int, tuple[int, ...]] | None = None
 
-    def connect_module(
-        self,
-        body: ModuleBody,
-        sent: Callable[[int], LineSignal | None] = lambda lane: TRAFFIC,
-        *,
-        fibres: Sequence[tuple[int, ...]] | None = None,
-    ) -> None:
-        """The module whose transmitters feed the fibres; ``sent(lane)``: what their light carries.
-
-        ``fibres``: media lanes in the pair of fibres at each of its ports tx1, rx1 and on; each lane has its
-        own when it is None. Lanes that share a fibre are told apart by the receiver, without loss.
-        """
+    def connect_module(self, body: ModuleBody) -> None:
+        """The module whose transmitters feed the fibres."""
         self._body = body
-        self._sent = sent
-        self._lanes_of = None if fibres is None else dict(enumerate(fibres, start=1))
 
     def set_routes(self, role: str, routes: dict[int, int]) -> None:
         """What a matrix connects from now on: output ports by input port."""
         self._routes[role] = dict(routes)
 
+    def light(self, role: str, port: int) -> tuple[Beam, ...]:
+        """All light that arrives at a port of an instrument."""
+        return self._arriving(Port(role, str(port)))
+
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        """Light that arrives in a receiving fibre of the module."""
+        return self._arriving(Port(MODULE, f"rx{port}"))
+
     def power_w(self, role: str, port: int) -> float:
         """Optical power arriving at an instrument's port."""
-        return self._arriving(Port(role, str(port)))[0]
+        return total_power_w(self.light(role, port))
 
     def wavelength_nm(self, role: str, port: int) -> float | None:
         """Wavelength of the light arriving there; None when dark."""
-        return self._arriving(Port(role, str(port)))[1]
+        return mean_wavelength_nm(self.light(role, port))
 
-    def rx_power_w(self, lane: int) -> float:
-        """Optical power arriving at a receiver of the module."""
-        source = self._source_of_lane(lane)
-        if source is None or self._body is None:
-            return 0.0
-        return self._body.launch_power_w(source[0]) * source[1]
-
-    def rx_signal(self, lane: int) -> LineSignal | None:
-        """What the light at a receiver of the module carries; None when no fibre leads there."""
-        source = self._source_of_lane(lane)
-        return None if source is None or self._body is None else self._sent(source[0])
-
-    def _arriving(self, port: Port) -> tuple[float, float | None]:
+    def _arriving(self, port: Port) -> tuple[Beam, ...]:
         source = self._source(port)
-        return (0.0, None) if source is None else self._launched(*source)
-
-    def _lanes_at(self, number: int) -> tuple[int, ...]:
-        """Media lanes in the fibre at a port of the module."""
-        return (number,) if self._lanes_of is None else self._lanes_of.get(number, ())
-
-    def _source_of_lane(self, lane: int) -> tuple[int, float] | None:
-        """The transmitter whose light arrives at the receiver of a lane, and how much of it does."""
-        number = lane
-        if self._lanes_of is not None:
-            number = next((port for port, lanes in self._lanes_of.items() if lane in lanes), 0)
-        source = self._source(Port(MODULE, f"rx{number}")) if number else None
-        if source is None:
-            return None
-        sending, transmission = self._lanes_at(source[0]), source[1]
-        if self._lanes_of is None:
-            return sending[0], transmission
-        own = self._lanes_of[number].index(lane)  # by its wavelength: the lane at the same place
-        return (sending[own], transmission) if own < len(sending) else None
+        if source is None or self._body is None:
+            return ()
+        number, transmission = source
+        return tuple(beam.through(transmission) for beam in self._body.launched(number))
 
     def _source(self, port: Port) -> tuple[int, float] | None:
         """Number of the module's port whose light arrives at a port, and how much of it does."""
@@ -105,18 +70,6 @@ class FibrePlant:
             transmission *= ratio_from_db(-self._true_db(key, crossing.loss_db, crossing.uncertainty_db))
             port = Port(start.role, str(entry))
         return None
-
-    def _launched(self, number: int, transmission: float) -> tuple[float, float | None]:
-        if self._body is None:
-            return 0.0, None
-        powers_w = {lane: self._body.launch_power_w(lane) for lane in self._lanes_at(number)}
-        total_w = sum(powers_w.values())
-        if total_w <= 0.0:
-            return 0.0, None
-        mean_nm = sum(
-            power_w * self._body.wavelength_nm(lane) for lane, power_w in powers_w.items() if power_w > 0.0
-        )
-        return total_w * transmission, mean_nm / total_w
 
     def _true_db(self, key: str, stated_db: float, uncertainty_db: float) -> float:
         # Stated uncertainty is expanded (k = 2): one standard deviation is half of it, and a calibrated

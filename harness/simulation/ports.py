@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from harness.simulation.light.beam import Beam
 from harness.simulation.signals import LineSignal
 
 
@@ -17,18 +18,15 @@ class ModuleSurroundings(Protocol):
     def case_temp_c(self) -> float:
         """Case temperature, Celsius."""
 
-    def rx_power_w(self, lane: int) -> float:
-        """Average optical power at the module's receiver port of media lane 1.., watts."""
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        """Light that arrives in the module's receiving fibre 1.. (``module.rx1``)."""
 
 
-class LineSurroundings(Protocol):
-    """What reaches a module's data lanes; None: nothing does. Powers are another Protocol's matter."""
-
-    def rx_signal(self, lane: int) -> LineSignal | None:
-        """What the light at the receiver port of media lane 1.. carries."""
+class HostSurroundings(Protocol):
+    """The host at a module's electrical lanes."""
 
     def host_signal(self, host_lane: int) -> LineSignal | None:
-        """What the host sends on host lane 1.. ."""
+        """What the host sends on host lane 1..; None: nothing."""
 
 
 class ModuleBody(Protocol):
@@ -37,11 +35,8 @@ class ModuleBody(Protocol):
     def consumption_w(self) -> float:
         """Electrical power it draws now, watts; 0 without supply."""
 
-    def launch_power_w(self, lane: int) -> float:
-        """Average optical power leaving transmitter ``lane`` (1..), watts, at TP2."""
-
-    def wavelength_nm(self, lane: int) -> float:
-        """Centre wavelength of that light, nanometres."""
+    def launched(self, port: int) -> tuple[Beam, ...]:
+        """Light that leaves the module in its transmitting fibre 1.. (``module.tx1``), at TP2."""
 
     def supply_changed(self) -> None:
         """Called after the voltage at the connector changed (power on, off, brown-out)."""
@@ -78,6 +73,9 @@ class AirStream(Protocol):
 
 class Fibres(Protocol):
     """Light at the ports of instruments."""
+
+    def light(self, role: str, port: int) -> tuple[Beam, ...]:
+        """All light that arrives at a port of the instrument in ``role``."""
 
     def power_w(self, role: str, port: int) -> float:
         """Total optical power arriving at a port of the instrument in ``role``, watts."""

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from harness.simulation.module.profile import Profile
 from harness.simulation.module.simulated_module import SimulatedModule
 from harness.simulation.module.stored_module import StoredModule
-from harness.simulation.ports import LineSurroundings, ModuleSurroundings
+from harness.simulation.ports import HostSurroundings, ModuleSurroundings
 from harness.simulation.world import World
 
 AnyModule: TypeAlias = SimulatedModule | StoredModule
@@ -18,11 +18,11 @@ def build_module(
     profile: Profile,
     surroundings: ModuleSurroundings,
     *,
-    line: LineSurroundings | None = None,
+    host: HostSurroundings | None = None,
     name: str = "module",
     specimen: int = 0,
 ) -> AnyModule:
     """A module of this profile; arguments as of
     :class:`harness.simulation.module.simulated_module.SimulatedModule`."""
     kind = StoredModule if profile.memory.stands_still else SimulatedModule
-    return kind(world, profile, surroundings, line=line, name=name, specimen=specimen)
+    return kind(world, profile, surroundings, host=host, name=name, specimen=specimen)

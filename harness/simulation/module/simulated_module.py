@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.fields import encode
 from drivers.cmis.memory_map import FIELDS
+from harness.simulation.light.beam import Beam
 from harness.simulation.module.body.case import Case
 from harness.simulation.module.body.consumption import Consumption
 from harness.simulation.module.body.supply import Supply
@@ -32,10 +33,11 @@ from harness.simulation.module.machines.module_machine import ModuleMachine
 from harness.simulation.module.monitoring.monitoring import Monitoring
 from harness.simulation.module.monitoring.polling import Polling
 from harness.simulation.module.profile import Profile
+from harness.simulation.module.profile.medium import fibres_of
 from harness.simulation.module.specimen import draws_of
 from harness.simulation.module.states import ModuleState
 from harness.simulation.module.timing import draw_durations, too_short_to_flag
-from harness.simulation.ports import LineSurroundings, ModuleSurroundings
+from harness.simulation.ports import HostSurroundings, ModuleSurroundings
 from harness.simulation.signals import LineSignal
 from harness.simulation.world import World
 
@@ -57,7 +59,7 @@ class SimulatedModule:
         profile: Profile,
         surroundings: ModuleSurroundings,
         *,
-        line: LineSurroundings | None = None,
+        host: HostSurroundings | None = None,
         name: str = "module",
         specimen: int = 0,
     ) -> None:
@@ -66,6 +68,7 @@ class SimulatedModule:
         self._surroundings = surroundings
         uniform = draws_of(profile, specimen)
         self._flat = is_flat(profile)
+        self._fibres = fibres_of(profile.medium, profile.media_lanes)
         # The pins as their pull-ups leave them when nothing drives them.
         self._low_power_pin = True
         self._selected = False
@@ -105,7 +108,7 @@ class SimulatedModule:
             world,
             profile,
             surroundings,
-            line,
+            host,
             registers,
             self._flags,
             paths,
@@ -196,6 +199,12 @@ class SimulatedModule:
     def wavelength_nm(self, lane: int) -> float:
         """Centre wavelength of transmitter ``lane``, nanometres."""
         return self._lanes.emitted.wavelength_nm(lane)
+
+    def launched(self, port: int) -> tuple[Beam, ...]:
+        """Light in transmitting fibre ``port``, at TP2."""
+        lanes = self._fibres[port - 1] if 1 <= port <= len(self._fibres) else ()
+        beams = (self._lanes.beam(lane) for lane in lanes)
+        return tuple(beam for beam in beams if beam.power_w > 0.0)
 
     def transmitted_signal(self, lane: int) -> LineSignal | None:
         """What the light of transmitter ``lane`` carries; None while it is off."""

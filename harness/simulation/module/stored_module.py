@@ -11,6 +11,7 @@ from drivers.cmis.codes import DataPathState
 from drivers.cmis.fields import LANES, decode
 from drivers.cmis.image import HALF
 from drivers.cmis.memory_map import FIELDS
+from harness.simulation.light.beam import Beam
 from harness.simulation.module.interface.registers import Registers
 from harness.simulation.module.interface.two_wire import TwoWireInterface
 from harness.simulation.module.machines.module_machine import ModuleMachine
@@ -19,7 +20,7 @@ from harness.simulation.module.profile.cdb import CdbProfile
 from harness.simulation.module.specimen import draws_of
 from harness.simulation.module.states import ModuleState
 from harness.simulation.module.timing import draw_durations
-from harness.simulation.ports import LineSurroundings, ModuleSurroundings
+from harness.simulation.ports import HostSurroundings, ModuleSurroundings
 from harness.simulation.signals import LineSignal
 from harness.simulation.world import World
 
@@ -61,7 +62,7 @@ class StoredModule:
         profile: Profile,
         surroundings: ModuleSurroundings,
         *,
-        line: LineSurroundings | None = None,
+        host: HostSurroundings | None = None,
         name: str = "module",
         specimen: int = 0,
     ) -> None:
@@ -121,6 +122,10 @@ class StoredModule:
     def wavelength_nm(self, lane: int) -> float:
         """0: no light."""
         return 0.0
+
+    def launched(self, port: int) -> tuple[Beam, ...]:
+        """No light."""
+        return ()
 
     def transmitted_signal(self, lane: int) -> LineSignal | None:
         """No signal."""

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
                 module.surroundings.set_light_dbm(0, arguments.light)
             if arguments.loopback is not None:
                 module.surroundings.set_loopback_db(0, arguments.loopback)
-        server = ModuleServer(modules, arguments.listen, speed=speed)
+        server = ModuleServer(modules, arguments.listen)
     except (ProfileError, ValueError) as fault:
         return _complain(str(fault))
     except OSError as fault:

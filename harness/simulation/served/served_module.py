@@ -67,12 +67,12 @@ class ServedModule:
     ) -> None:
         self.profile = profile
         self.world = World(seed)
-        self.surroundings = ServedSurroundings(self.world, profile.media_lanes)
+        self.surroundings = ServedSurroundings(self.world, profile)
         self.module = build_module(
             self.world,
             profile,
             self.surroundings,
-            line=self.surroundings,
+            host=self.surroundings,
             name=f"specimen {specimen}",
             specimen=specimen,
         )
@@ -81,7 +81,8 @@ class ServedModule:
         self.board = SimulatedHostBoard(self.world, self.bus, self._pins, PIN_BITS)
         # The board's wish; who drives the pins by requests need not care for ModSelL.
         self._pins.set_selected(asserted=True)
-        self.surroundings.connect(self.module, self.module.transmitted_signal)
+        self.surroundings.connect(self.module)
+        self.speed = speed
         self._pace = None if speed is None else WallPace(self.world, speed)
         self._operations: dict[bytes, Callable[[bytes], bytes | Wait]] = {
             protocol.TRANSFER: self._transfer,
@@ -90,11 +91,6 @@ class ServedModule:
             protocol.SURROUND: self._surround,
             protocol.LIGHT_OUT: self._light_out,
         }
-
-    @property
-    def follows_wall(self) -> bool:
-        """Whether its time follows the wall clock, or moves by request alone."""
-        return self._pace is not None
 
     def answer(self, operation: bytes, body: bytes) -> bytes | Wait:
         """The content of the reply to a request, or what has to be waited for.

@@ -55,19 +55,17 @@ class _Client:
 class ModuleServer:
     """Modules on a socket; the place of a module in ``modules`` is its slot.
 
-    All share one kind of clock: ``speed`` as in :class:`ServedModule`, for the greeting.
-
-    :raises ValueError: for an address that is none, and for too many modules.
+    :raises ValueError: for an address that is none, for too many modules, and for modules of different speeds:
+        the greeting tells one.
     :raises OSError: when the address cannot be bound.
     """
 
-    def __init__(
-        self, modules: Sequence[ServedModule], address: str = LOOPBACK, *, speed: float | None = 1.0
-    ) -> None:
+    def __init__(self, modules: Sequence[ServedModule], address: str = LOOPBACK) -> None:
         if not 1 <= len(modules) <= protocol.MOST_SLOTS:
             raise ValueError(f"{len(modules)} modules; 1 to {protocol.MOST_SLOTS} can be served")
-        if any(module.follows_wall != (speed is not None) for module in modules):
-            raise ValueError("modules and server keep the same kind of time: give both the same speed")
+        speed = modules[0].speed
+        if any(module.speed != speed for module in modules):
+            raise ValueError("modules behind one server keep the same time: give all the same speed")
         self.modules = tuple(modules)
         self._greeting = bytes([Status.DONE]) + protocol.encode_greeting(
             Greeting(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from drivers.units import ratio_from_db, w_from_dbm
 from harness.simulation.heat import CaseHeat
+from harness.simulation.light.beam import Beam, Modulation, even_levels
+from harness.simulation.module.profile import Profile
+from harness.simulation.module.profile.medium import fibres_of
 from harness.simulation.ports import ModuleBody
 from harness.simulation.signals import TRAFFIC, LineSignal
 from harness.simulation.world import World
@@ -17,17 +19,20 @@ _HIGHEST_VCC_V = 5.0
 _COLDEST_C, _HOTTEST_C = -60.0, 150.0
 _BRIGHTEST_DBM = 20.0
 _MOST_LOSS_DB = 100.0
+_GOOD = Modulation(even_levels(5.0))  # of the light that a client sets
 
 
 class ServedSurroundings:
-    """Both :class:`harness.simulation.ports.ModuleSurroundings` and ``LineSurroundings``.
+    """Both :class:`harness.simulation.ports.ModuleSurroundings` and ``HostSurroundings``.
 
     At first: 3.3 V, still air of ``room_temp_c`` in which the case warms by what the module dissipates, and
     on each receiver light of 0 dBm that carries traffic. The host sends traffic on every lane.
     """
 
-    def __init__(self, world: World, media_lanes: int, *, room_temp_c: float = 25.0) -> None:
-        self._lanes = range(1, media_lanes + 1)
+    def __init__(self, world: World, profile: Profile, *, room_temp_c: float = 25.0) -> None:
+        self._lanes = range(1, profile.media_lanes + 1)
+        self._fibres = fibres_of(profile.medium, profile.media_lanes)
+        self._wavelengths_nm = profile.transmitter.wavelength_nm
         self._heat = CaseHeat(world, room_temp_c=room_temp_c)
         self._case_c: float | None = None
         self._vcc_v = NOMINAL_VCC_V
@@ -35,12 +40,10 @@ class ServedSurroundings:
         self._light_w = dict.fromkeys(self._lanes, w_from_dbm(DEFAULT_LIGHT_DBM))
         self._loopback: dict[int, float] = {}
         self._body: ModuleBody | None = None
-        self._sent: Callable[[int], LineSignal | None] = lambda lane: None
 
-    def connect(self, body: ModuleBody, sent: Callable[[int], LineSignal | None]) -> None:
-        """The module that sits here; ``sent(lane)``: what the light of its transmitters carries."""
+    def connect(self, body: ModuleBody) -> None:
+        """The module that sits here."""
         self._body = body
-        self._sent = sent
         self._heat.connect_load(body.consumption_w)
         body.supply_changed()
 
@@ -54,17 +57,24 @@ class ServedSurroundings:
         """Case temperature."""
         return self._heat.case_temp_c() if self._case_c is None else self._case_c
 
-    def rx_power_w(self, lane: int) -> float:
-        """Average optical power at a receiver."""
-        if lane in self._loopback:
-            return self._loopback[lane] * (self._body.launch_power_w(lane) if self._body else 0.0)
-        return self._light_w.get(lane, 0.0)
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        """Light in a receiving fibre: what was set, or the module's own."""
+        return tuple(
+            beam
+            for lane in (self._fibres[port - 1] if 1 <= port <= len(self._fibres) else ())
+            for beam in self._on_lane(port, lane)
+        )
 
-    def rx_signal(self, lane: int) -> LineSignal | None:
-        """What that light carries."""
+    def _on_lane(self, port: int, lane: int) -> tuple[Beam, ...]:
         if lane in self._loopback:
-            return self._sent(lane)
-        return TRAFFIC if self._light_w.get(lane, 0.0) > 0.0 else None
+            own = self._body.launched(port) if self._body else ()
+            name = f".tx{lane}"
+            return tuple(beam.through(self._loopback[lane]) for beam in own if beam.source.endswith(name))
+        power_w = self._light_w.get(lane, 0.0)
+        if power_w <= 0.0:
+            return ()
+        wavelength_nm = self._wavelengths_nm[lane - 1]
+        return (Beam(f"light on lane {lane}", power_w, wavelength_nm, TRAFFIC, _GOOD),)
 
     def host_signal(self, host_lane: int) -> LineSignal | None:
         """What the host sends."""

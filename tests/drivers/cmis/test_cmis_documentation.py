@@ -9,10 +9,12 @@ import pytest
 import smbus2
 
 import drivers.clock
+from harness.simulation.light.beam import Beam, Modulation, even_levels
 from harness.simulation.module.board import SimulatedHostBoard
 from harness.simulation.module.commands.firmware import make_image
 from harness.simulation.module.profile import load_profile
 from harness.simulation.module.simulated_module import SimulatedModule
+from harness.simulation.signals import TRAFFIC
 from harness.simulation.smbus import SimulatedI2cBus
 from harness.simulation.world import VirtualClock, World
 
@@ -29,8 +31,8 @@ class _Socket:
     def case_temp_c(self) -> float:
         return 40.0
 
-    def rx_power_w(self, lane: int) -> float:
-        return 1e-3
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        return (Beam("light", 1e-3, 1311.0, TRAFFIC, Modulation(even_levels(5.0))),)
 
 
 def test_the_examples_of_the_documentation_run(

@@ -7,8 +7,9 @@ import math
 import pytest
 
 from drivers.units import db_from_ratio
+from harness.simulation.light.beam import Beam, total_power_w
 from harness.simulation.optics import FibrePlant
-from harness.simulation.signals import LineSignal, Pattern
+from harness.simulation.signals import TRAFFIC, LineSignal, Pattern
 from harness.simulation.world import World
 from harness.wiring import Fibre, InsertionLoss, Wiring, parse_port
 
@@ -19,11 +20,11 @@ class FakeBody:
     def __init__(self) -> None:
         self.power_w = {1: 1e-3, 2: 2e-3}
 
-    def launch_power_w(self, lane: int) -> float:
-        return self.power_w[lane]
+        self.carried: dict[int, LineSignal | None] = {}
 
-    def wavelength_nm(self, lane: int) -> float:
-        return 1310.0 + lane
+    def launched(self, port: int) -> tuple[Beam, ...]:
+        signal = self.carried.get(port, TRAFFIC)
+        return (Beam(f"module.tx{port}", self.power_w[port], 1310.0 + port, signal),)
 
 
 def fibre(start: str, end: str, loss_db: float, uncertainty_db: float) -> Fibre:
@@ -56,7 +57,7 @@ def test_a_matrix_without_routes_lets_nothing_through():
     for port in (1, 2):
         assert made.power_w("power_meter", port) == 0.0
         assert made.wavelength_nm("power_meter", port) is None
-    assert made.rx_power_w(1) == 0.0
+    assert made.rx_light(1) == ()
 
 
 def test_routed_light_loses_what_the_fibres_and_the_matrix_lose():
@@ -96,8 +97,8 @@ def test_who_gave_the_routes_may_change_them_afterwards():
 def test_looped_light_reaches_the_modules_receiver():
     made = plant()
     made.set_routes("optical_switch", {1: 30})
-    assert made.rx_power_w(1) == pytest.approx(1e-3 * 10 ** (-(0.42 + 1.0 + 0.50) / 10))
-    assert made.rx_power_w(2) == 0.0
+    assert total_power_w(made.rx_light(1)) == pytest.approx(1e-3 * 10 ** (-(0.42 + 1.0 + 0.50) / 10))
+    assert made.rx_light(2) == ()
 
 
 def test_a_dark_transmitter_has_neither_power_nor_wavelength():
@@ -143,20 +144,17 @@ def test_two_matrices_are_both_passed():
 
 
 def test_a_receiver_gets_what_the_transmitter_at_the_other_end_sends():
-    made = plant()
-    made.connect_module(FakeBody(), {1: LineSignal((Pattern(0),)), 2: None}.get)
-    assert made.rx_signal(1) is None  # no route
+    body = FakeBody()
+    body.carried = {1: LineSignal((Pattern(0),)), 2: None}
+    made = plant(body=body)
+    assert made.rx_light(1) == ()  # no route
     made.set_routes("optical_switch", {1: 30})
-    assert made.rx_signal(1) == LineSignal((Pattern(0),))
-    assert made.rx_signal(2) is None  # no fibre
+    (beam,) = made.rx_light(1)
+    assert (beam.source, beam.signal) == ("module.tx1", LineSignal((Pattern(0),)))
+    assert made.rx_light(2) == ()  # no fibre
     made.set_routes("optical_switch", {2: 30})
-    assert made.rx_signal(1) is None
-
-
-def test_light_of_a_body_that_says_nothing_of_its_bits_is_traffic():
-    made = plant()
-    made.set_routes("optical_switch", {1: 30})
-    assert made.rx_signal(1).is_traffic
+    (beam,) = made.rx_light(1)
+    assert (beam.source, beam.signal) == ("module.tx2", None)
 
 
 # -- true losses --------------------------------------------------------------------------------------
@@ -209,13 +207,11 @@ def test_no_piece_amplifies():
 
 
 class FourWavelengths:
-    """Four lanes, of which the fourth is dark."""
+    """Four lanes in one fibre, of which the fourth is dark."""
 
-    def launch_power_w(self, lane: int) -> float:
-        return (1e-3, 2e-3, 1e-3, 0.0)[lane - 1]
-
-    def wavelength_nm(self, lane: int) -> float:
-        return (1271.0, 1291.0, 1311.0, 1331.0)[lane - 1]
+    def launched(self, port: int) -> tuple[Beam, ...]:
+        lanes = zip((1e-3, 2e-3, 1e-3), (1271.0, 1291.0, 1311.0), strict=True)
+        return tuple(Beam(f"tx{nm:g}", power_w, nm) for power_w, nm in lanes) if port == 1 else ()
 
 
 def multiplexed() -> FibrePlant:
@@ -229,7 +225,7 @@ def multiplexed() -> FibrePlant:
         {"optical_switch": InsertionLoss(3.0, 0.0)},
     )
     made = FibrePlant(World(1), wiring)
-    made.connect_module(FourWavelengths(), lambda lane: LineSignal((Pattern(lane),)), fibres=((1, 2, 3, 4),))
+    made.connect_module(FourWavelengths())
     return made
 
 
@@ -242,12 +238,10 @@ def test_lanes_that_share_a_fibre_arrive_together():
     assert made.power_w("power_meter", 2) == 0.0  # there is no second fibre
 
 
-def test_a_receiver_tells_the_lanes_of_its_fibre_apart():
+def test_beams_keep_apart_in_a_fibre():
     made = multiplexed()
     made.set_routes("optical_switch", {1: 30})
     half = 10**-0.3
-    assert [made.rx_power_w(lane) for lane in range(1, 6)] == pytest.approx(
-        [1e-3 * half, 2e-3 * half, 1e-3 * half, 0.0, 0.0]
-    )
-    assert [made.rx_signal(lane) for lane in (1, 3)] == [LineSignal((Pattern(lane),)) for lane in (1, 3)]
-    assert made.rx_signal(5) is None
+    light = made.rx_light(1)
+    assert [beam.power_w for beam in light] == pytest.approx([1e-3 * half, 2e-3 * half, 1e-3 * half])
+    assert [beam.wavelength_nm for beam in light] == [1271.0, 1291.0, 1311.0]

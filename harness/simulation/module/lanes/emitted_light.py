@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.simulation.light.beam import STEADY, Modulation
 from harness.simulation.module.lanes.transmitters import Transmitters
 from harness.simulation.module.machines.data_paths import DataPaths
 from harness.simulation.module.states import may_emit
@@ -37,6 +38,10 @@ class EmittedLight:
     def wavelength_nm(self, lane: int) -> float:
         """Centre wavelength, nanometres."""
         return self._transmitters.wavelength_nm(lane, self._case_temp_c())
+
+    def modulation(self, lane: int) -> Modulation:
+        """How symbols are printed on that light: not at all while the transmitter is off."""
+        return self._transmitters.modulation(lane) if self._data_paths.lit(lane) else STEADY
 
     def bias_a(self, lane: int, case_c: float) -> float:
         """Bias current at this temperature of the case, amperes; 0 while the transmitter is off."""

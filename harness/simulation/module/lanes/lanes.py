@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.simulation.light.beam import Beam
 from harness.simulation.module.interface.flags import FlagRegisters
 from harness.simulation.module.interface.registers import Registers
 from harness.simulation.module.lanes.emitted_light import EmittedLight
@@ -15,20 +16,20 @@ from harness.simulation.module.lanes.signal_paths import HostControls, HostTraff
 from harness.simulation.module.lanes.transmitters import Transmitters
 from harness.simulation.module.machines.data_paths import DataPaths
 from harness.simulation.module.profile import Profile
-from harness.simulation.ports import LineSurroundings, ModuleSurroundings
+from harness.simulation.ports import HostSurroundings, ModuleSurroundings
 from harness.simulation.world import World
 
 
 class Lanes:
     """``uniform(*key)`` in (0, 1) draws the specimen's lasers and receivers; ``name`` keys what varies with
-    time. ``line`` None: traffic from the host and from any light."""
+    time. ``host`` None: one that sends traffic on every lane."""
 
     def __init__(
         self,
         world: World,
         profile: Profile,
         surroundings: ModuleSurroundings,
-        line: LineSurroundings | None,
+        host: HostSurroundings | None,
         registers: Registers,
         flags: FlagRegisters,
         data_paths: DataPaths,
@@ -40,20 +41,30 @@ class Lanes:
         name: str,
     ) -> None:
         self._registers = registers
+        self._name = name
         self.transmitters = Transmitters(world, profile, uniform, name=name)
         self.emitted = EmittedLight(self.transmitters, data_paths, case_temp_c=case_temp_c, vcc_v=vcc_v)
         self.received = ReceivedLight(world, profile, surroundings)
         self.signals = SignalPaths(
             data_paths,
             draw_receivers(profile.receiver, profile.media_lanes, uniform),
-            line or HostTraffic(),
-            rx_power_w=self.received.power_w,
-            dark=self.received.dark,
+            host or HostTraffic(),
+            self.received,
         )
         self.host = HostWatch(
             registers, data_paths, self.signals, squelch_changed, detects=profile.host_side.los_tx
         )
         self.outputs = ReceiverOutputs(registers, flags, data_paths, self.signals, self.received)
+
+    def beam(self, lane: int) -> Beam:
+        """Light of a transmitter, at TP2; what leaks out of one that is off carries no symbols."""
+        return Beam(
+            source=f"{self._name}.tx{lane}",
+            power_w=self.emitted.launch_power_w(lane),
+            wavelength_nm=self.emitted.wavelength_nm(lane),
+            signal=self.signals.transmitted(lane),
+            modulation=self.emitted.modulation(lane),
+        )
 
     def reset(self) -> None:
         """Power or reset: the registers were filled anew."""

@@ -18,7 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from harness.simulation.light.beam import strongest
 from harness.simulation.module.interface.registers import Registers
+from harness.simulation.module.lanes.received_light import ReceivedLight
 from harness.simulation.module.lanes.receiver import (
     ReceiverLane,
     bit_error_ratio,
@@ -28,7 +30,7 @@ from harness.simulation.module.lanes.receiver import (
 from harness.simulation.module.machines.data_paths import DataPath, DataPaths
 from harness.simulation.module.profile.applications import HOST_LANES
 from harness.simulation.module.states import may_emit
-from harness.simulation.ports import LineSurroundings
+from harness.simulation.ports import HostSurroundings
 from harness.simulation.signals import TRAFFIC, UNKNOWN, LineSignal, Pattern
 
 _ALL = 0xFF
@@ -73,11 +75,7 @@ NOISE = LineSignal((UNKNOWN,), 0.5)
 
 
 class HostTraffic:
-    """Surroundings of a module that nobody has told more: traffic from the host and from any light."""
-
-    def rx_signal(self, lane: int) -> LineSignal | None:
-        """Traffic."""
-        return TRAFFIC
+    """A host that sends traffic on every lane."""
 
     def host_signal(self, host_lane: int) -> LineSignal | None:
         """Traffic."""
@@ -91,16 +89,13 @@ class SignalPaths:
         self,
         data_paths: DataPaths,
         receivers: Sequence[ReceiverLane],
-        surroundings: LineSurroundings,
-        *,
-        rx_power_w: Callable[[int], float],
-        dark: Callable[[int], bool],
+        host: HostSurroundings,
+        light: ReceivedLight,
     ) -> None:
         self._data_paths = data_paths
         self._receivers = tuple(receivers)
-        self._surroundings = surroundings
-        self._rx_power_w = rx_power_w
-        self._dark = dark
+        self._host = host
+        self._light = light
         self._asking: set[tuple[str, int]] = set()
         self.host = IDLE
         self.media = IDLE
@@ -122,7 +117,7 @@ class SignalPaths:
 
     def from_host(self, host_lane: int) -> LineSignal | None:
         """What comes from the host, behind the pins."""
-        signal = self._surroundings.host_signal(host_lane)
+        signal = self._host.host_signal(host_lane)
         return _flipped(signal) if self.controls.flipped_tx >> host_lane - 1 & 1 else signal
 
     def transmitted(self, lane: int) -> LineSignal | None:
@@ -133,7 +128,7 @@ class SignalPaths:
         """Q of a media lane's receiver: 0 in the dark, with the electrical loopback the best there is."""
         if self._looped(self.media.output_loopback, lane):
             return self._receivers[lane - 1].best_q
-        return 0.0 if self._dark(lane) else self._receivers[lane - 1].q_factor(self._rx_power_w(lane))
+        return 0.0 if self._light.dark(lane) else self._received_q(lane)
 
     def quality(self, lane: int) -> tuple[float, float]:
         """SNR and LTP of a media lane in dB, as the module measures them; 0 without light."""
@@ -211,13 +206,13 @@ class SignalPaths:
         return self._received(lane)
 
     def _received(self, lane: int) -> LineSignal | None:
-        if self._dark(lane):
+        beam = None if self._light.dark(lane) else strongest(self._light.light(lane))
+        if beam is None or beam.signal is None:
             return None
-        signal = self._surroundings.rx_signal(lane)
-        if signal is None:
-            return None
-        q = self._receivers[lane - 1].q_factor(self._rx_power_w(lane))
-        return signal.worsened(bit_error_ratio(q))
+        return beam.signal.worsened(bit_error_ratio(self._received_q(lane)))
+
+    def _received_q(self, lane: int) -> float:
+        return self._receivers[lane - 1].q_factor(self._light.power_w(lane))
 
     def _host_output(self, host_lane: int) -> LineSignal | None:
         path = self._active(self._data_paths.path_of(host_lane))

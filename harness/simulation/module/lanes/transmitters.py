@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from drivers.units import w_from_dbm
+from harness.simulation.light.beam import Modulation, even_levels
 from harness.simulation.module.lanes import physics
 from harness.simulation.module.profile import Profile
 from harness.simulation.world import World
@@ -53,6 +54,10 @@ class Transmitters:
     def wavelength_nm(self, lane: int, case_c: float) -> float:
         """Centre wavelength, nanometres."""
         return physics.wavelength_nm(self._lasers[lane - 1], self.junction_c(case_c))
+
+    def modulation(self, lane: int) -> Modulation:
+        """How a transmitter that is on prints symbols on its light."""
+        return Modulation(even_levels(4.5))
 
     def _wander_db(self, lane: int) -> float:
         period = self._world.now_ns // _WANDER_NS

@@ -17,10 +17,12 @@ from drivers.cmis.module import CmisModule
 from drivers.cmis.ports import AccessLimits
 from drivers.host_board import I2cHostBoard
 from drivers.i2c import I2cBus
+from harness.simulation.light.beam import Beam, Modulation, even_levels
 from harness.simulation.module.board import SimulatedHostBoard
 from harness.simulation.module.commands.firmware import make_image
 from harness.simulation.module.profile import load_profile
 from harness.simulation.module.simulated_module import SimulatedModule
+from harness.simulation.signals import TRAFFIC
 from harness.simulation.smbus import SimulatedI2cBus
 from harness.simulation.world import VirtualClock, World
 
@@ -37,8 +39,8 @@ class Surroundings:
     def case_temp_c(self) -> float:
         return 25.0
 
-    def rx_power_w(self, lane: int) -> float:
-        return 1e-3
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        return (Beam("light", 1e-3, 1311.0, TRAFFIC, Modulation(even_levels(5.0))),)
 
 
 class Bench:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,13 @@ from drivers.cmis.fields import Value, decode, encode
 from drivers.cmis.memory_map import FIELDS
 from drivers.host_board import I2cHostBoard
 from drivers.i2c import I2cBus, I2cNackError
+from harness.simulation.light.beam import Beam, Modulation, even_levels
 from harness.simulation.module.board import SimulatedHostBoard
 from harness.simulation.module.building import build_module
 from harness.simulation.module.profile import Profile, load_profile
+from harness.simulation.module.profile.medium import fibres_of
 from harness.simulation.module.states import ModuleState
-from harness.simulation.ports import LineSurroundings
+from harness.simulation.signals import TRAFFIC
 from harness.simulation.smbus import SimulatedI2cBus
 from harness.simulation.world import VirtualClock, World
 
@@ -25,10 +28,13 @@ PIN_BITS: Mapping[str, int] = {"reset_l": 0, "lpmode": 1, "modsel_l": 2, "modprs
 class FakeSurroundings:
     """What a test sets, the module feels."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile, line: Any = None) -> None:
         self.vcc = 3.3
         self.case_c = 25.0
         self.rx_w = [1e-3] * 8
+        self.fibres = fibres_of(profile.medium, profile.media_lanes)
+        self.wavelengths_nm = profile.transmitter.wavelength_nm
+        self.line = line
 
     def vcc_v(self) -> float:
         return self.vcc
@@ -36,8 +42,17 @@ class FakeSurroundings:
     def case_temp_c(self) -> float:
         return self.case_c
 
-    def rx_power_w(self, lane: int) -> float:
-        return self.rx_w[lane - 1]
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        return tuple(
+            Beam(
+                f"light {lane}",
+                self.rx_w[lane - 1],
+                self.wavelengths_nm[lane - 1],
+                self.line.rx_signal(lane) if self.line else TRAFFIC,
+                Modulation(even_levels(5.0)),
+            )
+            for lane in self.fibres[port - 1]
+        )
 
 
 class ModuleBench:
@@ -48,12 +63,13 @@ class ModuleBench:
         profile: Profile,
         seed: int = 1,
         name: str = "module",
-        line: LineSurroundings | None = None,
+        line: Any = None,
     ) -> None:
+        """``line`` has ``rx_signal(lane)`` and ``host_signal(host_lane)``; None: traffic from both sides."""
         self.world = World(seed)
         self.clock = VirtualClock(self.world)
-        self.surroundings = FakeSurroundings()
-        self.module = build_module(self.world, profile, self.surroundings, line=line, name=name)
+        self.surroundings = FakeSurroundings(profile, line)
+        self.module = build_module(self.world, profile, self.surroundings, host=line, name=name)
         self.smbus = SimulatedI2cBus(self.world)
         self.board = SimulatedHostBoard(self.world, self.smbus, self.module, PIN_BITS)
         self.bus = I2cBus(self.smbus, self.clock, name="host_board")
@@ -215,7 +231,7 @@ def make_bench() -> Callable[..., ModuleBench]:
         profile: str | Profile = "good-dr4",
         seed: int = 1,
         name: str = "module",
-        line: LineSurroundings | None = None,
+        line: Any = None,
     ) -> ModuleBench:
         loaded = load_profile(profile) if isinstance(profile, str) else profile
         return ModuleBench(loaded, seed, name, line)

@@ -7,6 +7,7 @@ import pyvisa
 
 from drivers import catalogue
 from drivers.scpi import ScpiSession
+from harness.simulation.light.beam import Beam
 from harness.simulation.peers.catalogue import SimulatedSurroundings, build_peer
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
@@ -23,6 +24,10 @@ class FakeFibres:
 
     def wavelength_nm(self, role, port):
         return self.light_nm if self.powers_w.get(port) else None
+
+    def light(self, role, port):
+        power_w = self.powers_w.get(port, 0.0)
+        return (Beam("light", power_w, self.light_nm),) if power_w else ()
 
     def set_routes(self, role, routes):
         self.routes = dict(routes)

@@ -102,7 +102,7 @@ def serve() -> Iterator[Callable[..., ModuleServer]]:
             address: str = "127.0.0.1:0",
         ) -> ModuleServer:
             modules: list[ServedModule] = modules_of([load_profile(profile)] * count, speed=speed)
-            return stack.enter_context(ModuleServer(modules, address, speed=speed))
+            return stack.enter_context(ModuleServer(modules, address))
 
         yield start
 

@@ -159,7 +159,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleSer
     path = tmp_path / "exact.toml"
     path.write_text(_PROFILE)
     speed: float | None = request.param
-    with ModuleServer(modules_of([load_profile(path)] * 2, speed=speed), speed=speed) as server:
+    with ModuleServer(modules_of([load_profile(path)] * 2, speed=speed)) as server:
         yield server
 
 

@@ -136,7 +136,7 @@ def test_in_a_round_all_waits_share_one_budget_and_a_module_moves_once(
     serve: Serve, raw: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.simulation.served.server._WAITS_S", 10.0)
-    server = ModuleServer(modules_of([load_profile("good-dr4")] * 3, speed=None), speed=None)
+    server = ModuleServer(modules_of([load_profile("good-dr4")] * 3, speed=None))
     clients = [raw(server) for _ in range(5)]
     went: list[ServedModule] = []
 

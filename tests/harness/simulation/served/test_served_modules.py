@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.simulation.light.beam import total_power_w
 from harness.simulation.served.server import ModuleServer
 
 Serve = Callable[..., ModuleServer]
@@ -171,7 +172,7 @@ def test_own_light_comes_back_behind_its_loss(serve: Serve, raw: Connect) -> Non
     around, module = server.modules[0].surroundings, server.modules[0].module
     with server.modules[0].world.lock:
         for lane in range(1, 5):
-            ratio = around.rx_power_w(lane) / module.launch_power_w(lane)
+            ratio = total_power_w(around.rx_light(lane)) / module.launch_power_w(lane)
             assert 10 * math.log10(ratio) == pytest.approx(-3.0)
     for byte, data in ((126, b"\0\x10"), (130, b"\1"), (126, b"\0\x11")):  # lane 1's transmitter off
         assert client.try_write(byte, data)[0] == 0
