@@ -14,7 +14,9 @@ from typing import Protocol, runtime_checkable
 
 from drivers.errors import BenchError
 
-_RESOLUTION_S = 1e-6
+RESOLUTION_S = 1e-6
+"""Shorter waits count as over: sums of seconds would never quite reach the limit, and so short a rest never
+passes on a clock that only sleeping moves."""
 
 
 class StopRequested(KeyboardInterrupt):
@@ -138,8 +140,7 @@ def polls(clock: Clock, until_s: float, interval_s: float | Callable[[], float])
     while True:
         yield
         left_s = until_s - clock.now_s()
-        # A rest below a clock's resolution would never pass on a clock that only sleeping moves.
-        if left_s <= _RESOLUTION_S:
+        if left_s <= RESOLUTION_S:
             return
         clock.sleep(min(interval_s() if callable(interval_s) else interval_s, left_s))
 

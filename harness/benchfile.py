@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -203,6 +203,27 @@ def load_bench(path: Path) -> BenchSpec:
         thermal=thermal,
         simulation=simulation,
     )
+
+
+def with_simulation(spec: BenchSpec, *, module: str | None = None, seed: int | None = None) -> BenchSpec:
+    """A simulated bench with another module profile (a name or a file) or seed; None: as its file says.
+
+    :raises TableError: for a lab's bench that is given any of them, and for a seed out of range.
+    """
+    if module is None and seed is None:
+        return spec
+    if spec.simulation is None:
+        raise TableError(
+            [f"{spec.path.name}: --module and --seed go with a simulated bench only; this is a lab's"]
+        )
+    if seed is not None and not 0 <= seed < 2**63:
+        raise TableError([f"--seed: {seed} is not within 0 .. 2^63 - 1"])
+    simulation = replace(
+        spec.simulation,
+        module=spec.simulation.module if module is None else module,
+        seed=spec.simulation.seed if seed is None else seed,
+    )
+    return replace(spec, simulation=simulation)
 
 
 def _simulation(table: Table) -> SimulationSpec | None:

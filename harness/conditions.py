@@ -11,9 +11,13 @@ from drivers.errors import NotSettledError
 from harness.bench import Bench
 from harness.corner import Corner
 
+NOMINAL_VCC_V = 3.3
+SUPPLY_SHARE = 0.05
+"""Further than this share off is a failed supply. Below what it was set to, where it regulates: it collapsed
+or tripped, and is not settling. At the connector, either way: it explains what a module does wrong, which is
+specified for 3.3 V within this share (3.135 V to 3.465 V)."""
 _POLL_S = 2.0
 _VOLTAGE_TRIES = 4
-_COLLAPSE_SHARE = 0.1
 _POWER_OFF_S = 1.0  # long enough for a module's own capacitors; no document says how long
 
 
@@ -56,7 +60,7 @@ class Conditioner:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._standing: Corner | None = None
-        self._vcc_set_v: float | None = None
+        self._supply_set_v: float | None = None
         self.chamber_moves = 0
         self.powered_at_s = bench.clock.now_s()
 
@@ -66,7 +70,7 @@ class Conditioner:
         :raises NotSettledError: when the connector does not reach the voltage.
         """
         bench, supply = self._bench, self._bench.spec.supply
-        self._vcc_set_v = None
+        self._supply_set_v = None
         bench.power_supply.configure_output(
             supply.channel,
             current_limit_a=supply.current_limit_a,
@@ -95,10 +99,20 @@ class Conditioner:
         voltage_v = bench.power_supply.measure_voltage_v(supply.channel)
         current_a = bench.power_supply.measure_current_a(supply.channel)
         uncertainty_v = supply.voltage_uncertainty_v
+        voltage_v -= self._lead_drop_v(current_a)
         if not supply.remote_sense:
-            voltage_v -= current_a * supply.lead_resistance_ohm
             uncertainty_v = math.hypot(uncertainty_v, current_a * supply.lead_uncertainty_ohm)
         return ConnectorReading(voltage_v, uncertainty_v, current_a, supply.current_uncertainty_a)
+
+    def _lead_drop_v(self, current_a: float) -> float:
+        """What the leads drop outside the supply's regulation: nothing with remote sense."""
+        supply = self._bench.spec.supply
+        return 0.0 if supply.remote_sense else current_a * supply.lead_resistance_ohm
+
+    def _collapsed(self, reading: ConnectorReading, set_v: float) -> bool:
+        # The leads' drop is none of the supply's failure: it is made up for by setting it higher.
+        held_v = reading.voltage_v + self._lead_drop_v(reading.current_a)
+        return held_v < (1.0 - SUPPLY_SHARE) * set_v
 
     def set_vcc(self, vcc_v: float) -> ConnectorReading:
         """Bring the connector to a voltage and read it there.
@@ -116,21 +130,16 @@ class Conditioner:
             bench.clock.sleep(supply.settling_s)
             reading = self.read_connector()
             error_v = vcc_v - reading.voltage_v
-            if error_v > _COLLAPSE_SHARE * vcc_v:
+            if self._collapsed(reading, set_v):
                 # Not a matter of settling. Setting it anew would let the module restart unnoticed.
                 break
             if abs(error_v) <= supply.tolerance_v:
-                self._vcc_set_v = vcc_v
+                self._supply_set_v = set_v
                 return reading
             if supply.remote_sense:
                 continue
             set_v = min(set_v + error_v, highest_v)
-        raise NotSettledError(
-            "power_supply",
-            f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
-            f"expected {vcc_v:.3f} V within {supply.tolerance_v:.3f} V",
-            advice="Check the sense leads, the current limit and the lead resistance in the bench file.",
-        )
+        raise _not_there(reading, vcc_v, supply.tolerance_v)
 
     def require_vcc(self, vcc_v: float) -> None:
         """Look whether the connector still stands at a voltage.
@@ -140,31 +149,32 @@ class Conditioner:
         reading = self.read_connector()
         tolerance_v = self._bench.spec.supply.tolerance_v
         if abs(reading.voltage_v - vcc_v) > tolerance_v:
-            raise NotSettledError(
-                "power_supply",
-                f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
-                f"expected {vcc_v:.3f} V within {tolerance_v:.3f} V",
-                advice="Check the sense leads, the current limit and the lead resistance in the bench file.",
-            )
+            raise _not_there(reading, vcc_v, tolerance_v)
 
-    def _require_supply(self) -> None:
-        """Look whether the supply still stands where it was set, before it is set to anything else.
+    def require_supply(self, vcc_v: float, seen: str = "") -> None:
+        """Look whether the module has its supply, to :data:`SUPPLY_SHARE`; ``seen``: what its lack would
+        explain.
+
+        :raises NotSettledError: when it has not.
+        """
+        reading = self.read_connector()
+        if abs(reading.voltage_v - vcc_v) > SUPPLY_SHARE * vcc_v:
+            raise _not_there(reading, vcc_v, SUPPLY_SHARE * vcc_v, seen)
+
+    def _require_supply_as_set(self) -> None:
+        """Look whether the supply still holds what it was set to, before it is set to anything else.
 
         :raises NotSettledError: when it collapsed meanwhile; setting it anew would bring it back and let the
             module restart unnoticed.
         """
-        standing_v, self._vcc_set_v = self._vcc_set_v, None
-        if standing_v is None:
+        set_v, self._supply_set_v = self._supply_set_v, None
+        if set_v is None:
             return
         reading = self.read_connector()
-        if reading.voltage_v < (1.0 - _COLLAPSE_SHARE) * standing_v:
-            raise NotSettledError(
-                "power_supply",
-                f"the module's connector fell to {reading.voltage_v:.3f} V with {reading.current_a:.2f} A; "
-                f"it was set to {standing_v:.3f} V",
-                advice="Check the supply's current limit and protection against what the module draws.",
-            )
-        self._vcc_set_v = standing_v
+        if self._collapsed(reading, set_v):
+            expected_v = set_v - self._lead_drop_v(reading.current_a)
+            raise _not_there(reading, expected_v, SUPPLY_SHARE * set_v)
+        self._supply_set_v = set_v
 
     def reach_temperature(self, case_temp_c: float) -> float:
         """Bring the case to a temperature; return the seconds that took.
@@ -205,7 +215,7 @@ class Conditioner:
         self._standing = None
         if moved:
             self.reach_temperature(corner.case_temp_c)
-        self._require_supply()
+        self._require_supply_as_set()
         supply_stands = not moved and before is not None and before.vcc_v == corner.vcc_v
         reading = self.read_connector() if supply_stands else None
         if reading is None or abs(reading.voltage_v - corner.vcc_v) > bench.spec.supply.tolerance_v:
@@ -220,3 +230,14 @@ class Conditioner:
             )
         self._standing = corner
         return Conditions(corner, case_c, reading.voltage_v, moved, bench.clock.now_s() - start_s)
+
+
+def _not_there(reading: ConnectorReading, vcc_v: float, allowed_v: float, seen: str = "") -> NotSettledError:
+    explained = f" ({seen})" if seen else ""
+    return NotSettledError(
+        "power_supply",
+        f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
+        f"expected {vcc_v:.3f} V within {allowed_v:.3f} V{explained}",
+        advice="Check the supply's current limit and protection against what the module draws, the sense "
+        "leads, and lead resistance and settling time in the bench file.",
+    )

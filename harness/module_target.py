@@ -19,10 +19,10 @@ from drivers.cmis.bringup import BringUpResult, bring_up
 from drivers.cmis.errors import CmisError, DumpFormatError, ModuleNotRespondingError, NotAdvertisedError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.polling import advertised_limits
-from drivers.cmis.states import require_module
+from drivers.cmis.states import MGMT_INIT_S, first_answer, require_module
 from drivers.errors import BenchError, ConnectionFailedError, NoReplyError
 from drivers.interfaces import MemoryPort, ModulePins
-from harness.benchfile import BenchSpec, find_bench_file, load_bench
+from harness.benchfile import BenchSpec, find_bench_file, load_bench, with_simulation
 from harness.safety import SafetyResult
 from harness.stopping import stop_on_signals
 from harness.tables import TableError
@@ -34,14 +34,11 @@ if TYPE_CHECKING:
     from drivers.cmis.dump.formats import Dump
     from drivers.cmis.information import Application
 
-NOMINAL_VCC_V = 3.3
 SYSFS = Path("/sys")
 """Where optoe's files are."""
 DEFAULT_MEDIA = "400GBASE-DR4"
 """What a module is brought up to when nothing is said and it advertises this."""
 _ROLES = ("host_board", "power_supply")
-_MGMT_INIT_S = 2.0  # tMgmtInit, OIF-CMIS-05.4 Table 10-1
-_LOOK_S = 0.02
 _BENCH_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _SERVED = "sim:"
 _BUS = re.compile(r"(?:i2c:|/dev/i2c-)(\d{1,4})", re.ASCII)
@@ -284,13 +281,14 @@ def _open_served(address: str, options: TargetOptions) -> Iterator[ModuleTarget]
 @contextlib.contextmanager
 def _open_on_bench(spec: BenchSpec, options: TargetOptions) -> Iterator[ModuleTarget]:
     from drivers.cmis.access import I2cMemory
-    from harness.conditions import Conditioner
+    from harness.conditions import NOMINAL_VCC_V, Conditioner
     from harness.opening import open_bench
 
     with _stoppable() as stop:
         # Nothing else of the bench is needed, and nothing that is not needed shall stand in the way.
         needed = {role: part for role, part in spec.instruments.items() if role in _ROLES}
-        bench = open_bench(replace(_as_asked(spec, options), instruments=needed), stop)
+        asked = with_simulation(spec, module=options.module, seed=options.seed)
+        bench = open_bench(replace(asked, instruments=needed), stop)
         try:
             bench.connect()
             conditioner = Conditioner(bench)
@@ -317,7 +315,8 @@ def _open_on_bench(spec: BenchSpec, options: TargetOptions) -> Iterator[ModuleTa
                 if options.up:
                     _bring_up(target, pins, options, conditioner.powered_at_s)
                 else:
-                    wait_for_interface(module)
+                    until_s = bench.clock.now_s() + MGMT_INIT_S
+                    first_answer(module, lambda: module.get("SFF8024Identifier"), until_s=until_s)
                 if isinstance(memory, I2cMemory):
                     _set_limits(memory, module, options)
                 yield target
@@ -382,37 +381,6 @@ def _module_is_there(pins: ModulePins, require_supply: Callable[[], None]) -> It
         require_module(pins)
         require_supply()
         raise
-
-
-def _as_asked(spec: BenchSpec, options: TargetOptions) -> BenchSpec:
-    if options.module is None and options.seed is None:
-        return spec
-    if spec.simulation is None:
-        raise TableError([f"{spec.path.name}: --module and --seed go with a simulated bench only"])
-    simulation = spec.simulation
-    if options.module is not None:
-        simulation = replace(simulation, module=options.module)
-    if options.seed is not None:
-        simulation = replace(simulation, seed=options.seed)
-    return replace(spec, simulation=simulation)
-
-
-def wait_for_interface(module: CmisModule) -> None:
-    """Wait until a module that was just given its supply answers, for as long as tMgmtInit.
-
-    :raises CmisError: when it does not.
-    """
-    start_s = module.clock.now_s()
-    while True:
-        module.forget_page()
-        try:
-            module.get("SFF8024Identifier")
-        except CmisError:
-            if module.clock.now_s() - start_s >= _MGMT_INIT_S:
-                raise
-            module.clock.sleep(_LOOK_S)
-        else:
-            return
 
 
 def _set_limits(memory: I2cMemory, module: CmisModule, options: TargetOptions) -> None:

@@ -18,10 +18,11 @@ from drivers.cmis.bringup import BringUpResult, bring_up, power_down
 from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule, ModuleIdentity
+from drivers.cmis.states import MGMT_INIT_S, first_answer
 from drivers.errors import BenchError, InstrumentError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
-from harness.conditions import Conditioner, Conditions
+from harness.conditions import NOMINAL_VCC_V, Conditioner, Conditions
 from harness.corner import Corner
 from harness.journal import Journal
 from harness.limits import LimitSet
@@ -41,15 +42,11 @@ from harness.runfolder import JOURNAL, MANIFEST, create_run_folder
 from harness.safety import SafetyResult
 from harness.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
 
-NOMINAL_VCC_V = 3.3
 BRING_UP = "bring_up"
-# Twice tMgmtInit (OIF-CMIS-05.4, Table 10-1): a module that is late is to be judged, not to stay unknown.
-_IDENTITY_LIMIT_S = 4.0
-_IDENTITY_POLL_S = 0.05
+# A module that is late is to be judged, not to stay unknown.
+_IDENTITY_LIMIT_S = 2.0 * MGMT_INIT_S
 # Within the time that one instrument is given for making it safe.
 _LOW_POWER_LIMIT_S = 8.0
-# A supply further off than this share explains what a module does wrong.
-_SUPPLY_SHARE = 0.05
 
 
 class MeasuredFactory(Protocol):
@@ -149,14 +146,8 @@ class Run:
     def _wait_for_identity(self) -> ModuleIdentity:
         """The module's identity, as soon as it answers. Patient: how long it may keep silent is judged by the
         bring-up, after a power-on of its own."""
-        deadline_s = self.conditioner.powered_at_s + _IDENTITY_LIMIT_S
-        while True:
-            try:
-                return self.module.identity()
-            except CmisError:
-                if self.bench.clock.now_s() >= deadline_s:
-                    raise
-                self.bench.clock.sleep(_IDENTITY_POLL_S)
+        until_s = self.conditioner.powered_at_s + _IDENTITY_LIMIT_S
+        return first_answer(self.module, self.module.identity, until_s=until_s)
 
     def begin(self, manifest: Manifest) -> None:
         """Write manifest and first record."""
@@ -431,14 +422,7 @@ class Run:
             raise InstrumentError("host_board", f"the module is not inserted any more ({seen})")
         corner = self.conditions.corner if self.conditions else None
         expected_v = corner.vcc_v if corner else NOMINAL_VCC_V
-        reading = self.conditioner.read_connector()
-        if abs(reading.voltage_v - expected_v) > _SUPPLY_SHARE * expected_v:
-            raise InstrumentError(
-                "power_supply",
-                f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
-                f"expected {expected_v:.3f} V ({seen})",
-                advice="Check the supply's limits and protection, and whether the module draws too much.",
-            )
+        self.conditioner.require_supply(expected_v, seen)
 
     # -- the end ------------------------------------------------------------------------------------
 

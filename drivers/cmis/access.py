@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from drivers.clock import Clock
 from drivers.cmis.errors import CmisError, ModuleNotRespondingError, PageUnavailableError
+from drivers.cmis.hold_off import WRITE_HOLD_OFF_S, HoldOff, HoldOffWait
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
 from drivers.cmis.latched import holds_flags
 from drivers.cmis.ports import SHORTEST_ACCESS, AccessLimits, check_page, span_text
@@ -33,15 +34,11 @@ from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterE
 __all__ = [
     "BANK_SELECT",
     "MODULE_ADDRESS",
-    "NV_PAGES",
-    "NV_WRITE_HOLD_OFF_S",
     "PAGE_SELECT",
     "SHORTEST_TRANSACTION",
     "SOFTWARE_RESET",
-    "WRITE_HOLD_OFF_S",
     "AccessLimits",
     "I2cMemory",
-    "may_be_non_volatile",
     "transactions_of",
 ]
 
@@ -53,19 +50,8 @@ SOFTWARE_RESET = (26, 0x08)
 SHORTEST_TRANSACTION = SHORTEST_ACCESS
 """Bytes that every module takes and gives in one transaction (section 5.2)."""
 
-WRITE_HOLD_OFF_S = 0.010
-"""tWRITE and tBPC: longest hold-off after a volatile write or a page change (Table 10-2)."""
-NV_WRITE_HOLD_OFF_S = 0.080
-"""tWRITENV: longest hold-off after a write to non-volatile memory (Table 10-2)."""
-NV_PAGES = frozenset({0x03})
-"""Pages whose registers are non-volatile: the user EEPROM."""
-_PASSWORD_CHANGE = range(118, 122)
-"""Bytes of lower memory that may be kept in non-volatile memory when they are written."""
 _MEMORY_MODEL = (2, 0x80)
 """Byte and bit of MemoryModel in lower memory: flat."""
-
-_CLOCK_STEP_S = 1e-6
-"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
 
 _FIRST_PAUSE_S = 100e-6  # about what a refused address byte costs at 100 kHz; doubled after each refusal
 _LONGEST_PAUSE_S = 0.010
@@ -105,10 +91,8 @@ class I2cMemory:
         self._bus = bus
         self._clock = clock
         self._address = address
-        self._hold_off_s = hold_off_s
+        self._hold_off = HoldOff(clock, hold_off_s)
         self._combine = combine
-        self._after_nv_write = False
-        self._expected_hold_off_s = 0.0
         self._selected: tuple[int, int] | None = None
         self._flat = False  # has no page registers that could be believed
 
@@ -210,7 +194,7 @@ class I2cMemory:
                 if byte >= HALF:
                     self._read_on_page(bank, page, (), doing)
                 self._write_now(byte + start, part, doing)
-                self._after_nv_write = may_be_non_volatile(_page_of(page, byte), byte + start, len(part))
+                self._hold_off.wrote(_page_of(page, byte), byte + start, len(part))
 
     def transaction(self) -> AbstractContextManager[bool]:
         """Hold the bus for a read and the write that depends on it."""
@@ -224,10 +208,8 @@ class I2cMemory:
 
         :raises ValueError: for a limit that is not 0 or more.
         """
-        if not limit_s >= 0.0:
-            raise ValueError(f"a hold-off of {limit_s} s")
         with self._bus.transaction():
-            self._expected_hold_off_s = limit_s
+            self._hold_off.expect(limit_s)
 
     def forget_page(self) -> None:
         """Select the page anew at the next access: the module was reset or exchanged."""
@@ -326,14 +308,7 @@ class I2cMemory:
     def _persist(
         self, transfer: Callable[[], _Result], doing: Callable[[], str], *, clears: bool = False
     ) -> _Result:
-        limit_s = max(
-            self._hold_off_s, self._expected_hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0
-        )
-        # Pauses grow from far below tBPC, of which modules that advertise 01h:169 need a fraction only, so
-        # that no wait is much longer than the hold-off it is for.
-        pause_s = _FIRST_PAUSE_S
-        longest_pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, limit_s / 20))
-        start_s: float | None = None
+        waiting: HoldOffWait | None = None
         while True:
             try:
                 result = transfer()
@@ -347,32 +322,37 @@ class I2cMemory:
                         "been cleared without having arrived, so this is not repeated",
                         advice="Do not take flags that read 0 now for flags that were not set.",
                     ) from nack
-                now_s = self._clock.now_s()
-                start_s = now_s if start_s is None else start_s
-                elapsed_s = now_s - start_s
-                if elapsed_s >= limit_s - _CLOCK_STEP_S:
+                waiting = waiting or self._wait()
+                if not waiting.pause():
                     self.forget_page()
-                    self._expected_hold_off_s = 0.0
-                    if isinstance(nack, I2cUnclearError):
-                        raise I2cUnclearError(
-                            self._bus.name,
-                            f"{doing()}, module at I2C address 0x{self._address:02X}: EIO for "
-                            f"{elapsed_s * 1e3:.1f} ms, by which an adapter may mean a module that does not "
-                            "acknowledge or a fault of the bus: whose fault it is cannot be told",
-                            advice="See whether another target on this bus answers, and check the cable; "
-                            "then the module's supply, ModSelL, ResetL and that it is seated.",
-                        ) from nack
-                    raise ModuleNotRespondingError(
-                        f"module at I2C address 0x{self._address:02X} on {self._bus.name}: no acknowledge "
-                        f"while {doing()}, for {elapsed_s * 1e3:.1f} ms (it may hold off for "
-                        f"{limit_s * 1e3:g} ms). Check its supply, ModSelL, ResetL and that it is seated."
-                    ) from nack
-                self._clock.sleep(min(pause_s, limit_s - elapsed_s))
-                pause_s = min(2 * pause_s, longest_pause_s)
+                    raise self._silent(nack, doing(), waiting) from nack
             else:
-                self._after_nv_write = False
-                self._expected_hold_off_s = 0.0
+                self._hold_off.answered()
                 return result
+
+    def _wait(self) -> HoldOffWait:
+        # Pauses grow from far below tBPC, of which modules that advertise 01h:169 need a fraction only, so
+        # that no wait is much longer than the hold-off it is for.
+        longest_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, self._hold_off.limit_s / 20))
+        return self._hold_off.wait(first_pause_s=_FIRST_PAUSE_S, longest_pause_s=longest_s)
+
+    def _silent(
+        self, nack: I2cNackError, doing: str, waited: HoldOffWait
+    ) -> I2cUnclearError | ModuleNotRespondingError:
+        if isinstance(nack, I2cUnclearError):
+            return I2cUnclearError(
+                self._bus.name,
+                f"{doing}, module at I2C address 0x{self._address:02X}: EIO for "
+                f"{waited.elapsed_s * 1e3:.1f} ms, by which an adapter may mean a module that does not "
+                "acknowledge or a fault of the bus: whose fault it is cannot be told",
+                advice="See whether another target on this bus answers, and check the cable; "
+                "then the module's supply, ModSelL, ResetL and that it is seated.",
+            )
+        return ModuleNotRespondingError(
+            f"module at I2C address 0x{self._address:02X} on {self._bus.name}: no acknowledge "
+            f"while {doing}, for {waited.elapsed_s * 1e3:.1f} ms (it may hold off for "
+            f"{waited.limit_s * 1e3:g} ms). Check its supply, ModSelL, ResetL and that it is seated."
+        )
 
 
 def transactions_of(
@@ -396,13 +376,6 @@ def transactions_of(
         joined.append((*plain[:room], *last))
         plain = plain[room:]
     return joined
-
-
-def may_be_non_volatile(page: int | None, byte: int, length: int) -> bool:
-    """Whether a write of this span of a page (None: lower memory) may be one to non-volatile memory."""
-    if page is None:
-        return bool(range(max(byte, _PASSWORD_CHANGE.start), min(byte + length, _PASSWORD_CHANGE.stop)))
-    return page in NV_PAGES
 
 
 def _page_of(page: int, byte: int) -> int | None:

@@ -25,14 +25,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from drivers.clock import Clock
-from drivers.cmis.access import (
-    NV_WRITE_HOLD_OFF_S,
-    PAGE_SELECT,
-    SOFTWARE_RESET,
-    WRITE_HOLD_OFF_S,
-    may_be_non_volatile,
-)
+from drivers.cmis.access import PAGE_SELECT, SOFTWARE_RESET
 from drivers.cmis.errors import InvalidMemoryError, ModuleNotRespondingError, PageUnavailableError
+from drivers.cmis.hold_off import WRITE_HOLD_OFF_S, HoldOff, HoldOffWait
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
 from drivers.cmis.latched import clear_on_read_bytes, holds_flags
 from drivers.cmis.ports import AccessLimits, check_page, span_text
@@ -54,7 +49,6 @@ _ADVICE = {
 }
 _FIRST_PAUSE_S = 500e-6
 _LONGEST_PAUSE_S = 0.010
-_CLOCK_STEP_S = 1e-6
 _PROBES = ((129, 16), (148, 16), (166, 16), (182, 8))
 """Spans of page 00h that tell one module from another: vendor, part number, serial number, date."""
 
@@ -99,14 +93,12 @@ class OptoeMemory:
         self.path = Path(path)
         self._clock = clock
         self._limits = limits or AccessLimits(read=HALF)
-        self._hold_off_s = hold_off_s
+        self._hold_off = HoldOff(clock, hold_off_s)
         self._pages_in_a_bank = pages_in_a_bank
         self._check_pages = check_pages
         self._descriptor: int | None = None
         self._lock = threading.RLock()
         self._found: set[tuple[int, int]] = set()
-        self._expected_hold_off_s = 0.0
-        self._after_nv_write = False
 
     def __enter__(self) -> OptoeMemory:
         return self
@@ -137,9 +129,12 @@ class OptoeMemory:
         return self._lock
 
     def expect_hold_off(self, limit_s: float) -> None:
-        """The next access may fail for up to ``limit_s`` seconds; until one succeeds."""
+        """The next access may fail for up to ``limit_s`` seconds; until one succeeds.
+
+        :raises ValueError: for a limit that is not 0 or more.
+        """
         with self._lock:
-            self._expected_hold_off_s = limit_s
+            self._hold_off.expect(limit_s)
 
     def forget_page(self) -> None:
         """Check anew which pages there are: the module was reset or exchanged."""
@@ -179,7 +174,7 @@ class OptoeMemory:
             for start in range(0, len(data), longest):
                 self._write_piece(bank, page, byte + start, data[start : start + longest])
                 area, end = None if byte < HALF else page, min(start + longest, len(data))
-                self._after_nv_write = may_be_non_volatile(area, byte + start, end - start)
+                self._hold_off.wrote(area, byte + start, end - start)
             reset_byte, reset_bit = SOFTWARE_RESET
             if byte <= reset_byte < byte + len(data) and data[reset_byte - byte] & reset_bit:
                 self._found.clear()
@@ -261,11 +256,9 @@ class OptoeMemory:
         *,
         clears: bool = False,
     ) -> _Result:
-        limit_s = max(
-            self._hold_off_s, self._expected_hold_off_s, NV_WRITE_HOLD_OFF_S if self._after_nv_write else 0.0
+        waiting = self._hold_off.wait(
+            first_pause_s=_FIRST_PAUSE_S, longest_pause_s=_LONGEST_PAUSE_S, since_s=self._clock.now_s()
         )
-        start_s = self._clock.now_s()
-        pause_s = _FIRST_PAUSE_S
         while True:
             self._clock.checkpoint()
             file = self._opened()
@@ -285,29 +278,29 @@ class OptoeMemory:
                         "been cleared without having arrived, so this is not repeated",
                         advice="Do not take flags that read 0 now for flags that were not set.",
                     ) from fault
-                elapsed_s = self._clock.now_s() - start_s
-                if elapsed_s >= limit_s - _CLOCK_STEP_S:
-                    self._expected_hold_off_s = 0.0
+                if not waiting.pause():
                     self._found.clear()
-                    if fault.errno == errno.EIO:
-                        raise ConnectionFailedError(
-                            str(self.path),
-                            f"{doing} failed for {elapsed_s * 1e3:.1f} ms with EIO: whether the module or "
-                            "the bus is at fault cannot be told",
-                            advice="See whether another target on this bus answers; then check the module's "
-                            "supply, ModSelL, ResetL and that it is seated.",
-                        ) from fault
-                    raise ModuleNotRespondingError(
-                        f"module at {self.path}: no answer while {doing}, for {elapsed_s * 1e3:.1f} ms (it "
-                        f"may hold off for {limit_s * 1e3:g} ms): {fault.strerror}. Check its supply, "
-                        "ModSelL, ResetL and that it is seated."
-                    ) from fault
-                self._clock.sleep(min(pause_s, limit_s - elapsed_s))
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                    raise self._silent(fault, doing, waiting) from fault
             else:
-                self._expected_hold_off_s = 0.0
-                self._after_nv_write = False
+                self._hold_off.answered()
                 return result
+
+    def _silent(
+        self, fault: OSError, doing: str, waited: HoldOffWait
+    ) -> ConnectionFailedError | ModuleNotRespondingError:
+        if fault.errno == errno.EIO:
+            return ConnectionFailedError(
+                str(self.path),
+                f"{doing} failed for {waited.elapsed_s * 1e3:.1f} ms with EIO: whether the module or "
+                "the bus is at fault cannot be told",
+                advice="See whether another target on this bus answers; then check the module's "
+                "supply, ModSelL, ResetL and that it is seated.",
+            )
+        return ModuleNotRespondingError(
+            f"module at {self.path}: no answer while {doing}, for {waited.elapsed_s * 1e3:.1f} ms (it "
+            f"may hold off for {waited.limit_s * 1e3:g} ms): {fault.strerror}. Check its supply, "
+            "ModSelL, ResetL and that it is seated."
+        )
 
     def _opened(self) -> int:
         if self._descriptor is None:

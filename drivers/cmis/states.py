@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from drivers.clock import Clock
+from drivers.clock import RESOLUTION_S, Clock, polls
 from drivers.cmis import codes, information
-from drivers.cmis.access import WRITE_HOLD_OFF_S
 from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.errors import CmisError
+from drivers.cmis.hold_off import WRITE_HOLD_OFF_S
 from drivers.cmis.module import CmisModule
 from drivers.cmis.wording import by_lane, host_lanes, where
 from drivers.errors import ConnectionFailedError
@@ -23,10 +24,12 @@ from drivers.interfaces import ModulePins
 
 MGMT_INIT_S = 2.0
 """tMgmtInit (Table 10-1): power-on or reset to a usable interface and ModuleLowPwr."""
+FIRST_ANSWER_POLL_S = 0.05
+"""How often a module that is starting is asked whether it answers."""
 RESET_PULSE_S = 0.001
 """Length of the reset given here; at least 10 us are required (Table 10-1)."""
-_CLOCK_STEP_S = 1e-6
-"""Rests shorter than this are not waited for: sums of seconds would never quite reach the limit."""
+
+_Answer = TypeVar("_Answer")
 
 MODULE_TRANSIENTS: Mapping[ModuleState, str] = {
     ModuleState.ModulePwrUp: "MaxDurationModulePwrUp",
@@ -119,7 +122,7 @@ class Wait:
     @property
     def ran_out(self) -> bool:
         """Whether the time allowed had passed at its end."""
-        return self.allowed_s is not None and self.elapsed_s >= self.allowed_s - _CLOCK_STEP_S
+        return self.allowed_s is not None and self.elapsed_s >= self.allowed_s - RESOLUTION_S
 
     def in_words(self) -> str:
         """One sentence: what was expected of which lanes, what was found, and why."""
@@ -167,13 +170,13 @@ def watch(
                 raise
             seen, unclear = Look(False, str(error), lanes), error
         elapsed_s = clock.now_s() - start_s
-        if seen.reached or seen.hopeless or allowed_s is None or elapsed_s >= allowed_s - _CLOCK_STEP_S:
+        if seen.reached or seen.hopeless or allowed_s is None or elapsed_s >= allowed_s - RESOLUTION_S:
             if unclear is not None:
                 raise unclear
             break
         clock.sleep(min(interval_s, allowed_s - elapsed_s))
     in_words = seen.explanation or explanation
-    late = allowed_s is not None and elapsed_s > allowed_s + _CLOCK_STEP_S
+    late = allowed_s is not None and elapsed_s > allowed_s + RESOLUTION_S
     if seen.reached and late:
         in_words = (
             f"Not shown to be in time: the look that found it was {elapsed_s:.3f} s after the beginning, "
@@ -192,6 +195,22 @@ def watch(
         explanation=in_words,
         measured=not seen.reached or (seen.measured and not late),
     )
+
+
+def first_answer(module: CmisModule, ask: Callable[[], _Answer], *, until_s: float) -> _Answer:
+    """What ``ask`` gives as soon as a module that was just given its supply answers, asked until ``until_s``
+    of its clock.
+
+    :raises CmisError: that of the last time it was asked.
+    :raises BenchError: when the bench is at fault.
+    """
+    for _ in polls(module.clock, until_s, FIRST_ANSWER_POLL_S):
+        module.forget_page()
+        try:
+            return ask()
+        except CmisError as error:
+            last = error
+    raise last
 
 
 # -- limits --------------------------------------------------------------------------------------------
@@ -405,7 +424,7 @@ def _wait_after_reset(
             raise
         if seen.found != getattr(before, "name", seen.found):
             shown = True
-        if not shown and module.clock.now_s() - since_s < MGMT_INIT_S - _CLOCK_STEP_S:
+        if not shown and module.clock.now_s() - since_s < MGMT_INIT_S - RESOLUTION_S:
             # The state may still be the one from before the reset: a fault too.
             return Look(False, seen.found)
         if seen.reached and not shown:

@@ -25,7 +25,16 @@ def lanes_text(lanes: Collection[int]) -> str:
 
 def host_lanes(lanes: Collection[int]) -> str:
     """``host lane 3``, ``host lanes 1, 3-4``."""
-    return f"host lane{'s' * (len(lanes) > 1)} {lanes_text(lanes)}"
+    return _lanes("host", lanes)
+
+
+def media_lanes(lanes: Collection[int]) -> str:
+    """``media lane 3``, ``media lanes 1, 3-4``."""
+    return _lanes("media", lanes)
+
+
+def _lanes(side: str, lanes: Collection[int]) -> str:
+    return f"{side} lane{'s' * (len(lanes) > 1)} {lanes_text(lanes)}"
 
 
 def by_lane(found: Mapping[int, str]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.errors import CmisError
@@ -20,6 +21,7 @@ from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired
 from harness.bench import Bench
 from harness.measurement import Contradiction, Measured, NotOffered
+from harness.records import Acquisition
 from harness.run import Run
 from harness.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.wiring import OpticalPath, WiringError
@@ -71,20 +73,21 @@ def transmitters_disabled(module: CmisModule, bench: Bench, lanes: Sequence[int]
     """
     before, disabled = module.data_path_states(), module.get("OutputDisableTx")
     settling_s = TX_DISABLE_S + module.duration_s("MaxDurationDPTxTurnOff")
+    fault: BaseException | None = None
     try:
         module.set_output_disable_tx(lanes)
         bench.clock.sleep(settling_s)
         yield
-    except BenchError as fault:
+    except BaseException as error:
+        fault = error
+        raise
+    finally:
         try:
             module.set_and_verify("OutputDisableTx", disabled)
         except (CmisError, BenchError) as second:
+            if not isinstance(fault, BenchError):
+                raise
             fault.add_note(f"the transmitters could not be enabled again: {second}")
-        raise
-    except BaseException:
-        module.set_and_verify("OutputDisableTx", disabled)
-        raise
-    module.set_and_verify("OutputDisableTx", disabled)
     _wait_for_light(module, bench, before)
 
 
@@ -112,36 +115,19 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
     reading at or below the meter's lowest range is reported as that range (condition ``at_meter_floor``):
     the lane is darker than that, and its monitor has nothing to be compared with.
     """
-    bench = run.bench
-    start_s = bench.clock.now_s()
-    run.require_module_up()
-    paths = route_transmitters(bench, lanes)
-    ports = {lane: path.end.number for lane, path in paths.items()}
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
-    bench.clock.sleep(MONITOR_REFRESH_S)
-    readings_w = _read(bench, ports)
-    monitors = {monitor.lane: monitor for monitor in run.module.lane_monitors()}
-    budgets: dict[int, list[Contribution]] = {}
-    levels: dict[int, _Level] = {}
-    for lane, path in paths.items():
-        levels[lane] = _level(bench, path, readings_w[lane])
-        budgets[lane] = _budget(run, path, levels[lane].relative_db)
-    record = run.record_acquisition(
+    seen = _at_the_meter(
+        run,
         "launch_power",
-        start_s,
-        conditions={"wavelength_nm": METER_WAVELENGTH_NM, "averaging_s": AVERAGING_S, "readings": READINGS},
-        data={
-            "meter_w": {str(lane): values for lane, values in readings_w.items()},
-            "tx_power_monitor_w": {str(lane): monitors[lane].tx_power_w for lane in lanes},
-            "path_loss_db": {str(lane): path.loss_db for lane, path in paths.items()},
-        },
-        budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
+        lanes,
+        _monitors_refreshed(run.bench),
+        conditions={"readings": READINGS},
+        beside=lambda: {"tx_power_monitor_w": _tx_power_monitors_w(run.module, lanes)},
     )
+    monitors_w = seen.record.data["tx_power_monitor_w"]
     measured: dict[tuple[str, int | None], Measured | NotOffered | Contradiction] = {}
     for lane in lanes:
-        uncertainty_db = expanded(budgets[lane])
-        common = run.measured_from(record, lane=lane, uncertainty=uncertainty_db)
-        level = levels[lane]
+        common = run.measured_from(seen.record, lane=lane, uncertainty=seen.uncertainty_db(lane))
+        level = seen.levels[lane]
         measured["average_launch_power", lane] = common(
             value=level.at_tp2_dbm,
             unit="dBm",
@@ -149,7 +135,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
             detector="power_meter",
             conditions={"at_meter_floor": True} if level.at_floor else {},
         )
-        monitor_w = monitors[lane].tx_power_w
+        monitor_w = monitors_w[str(lane)]
         if monitor_w is None:
             error: Measured | NotOffered | Contradiction = NotOffered(
                 "the module has no Tx power monitor (page 01h byte 160, bit 1)"
@@ -159,7 +145,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
                 "power_meter",
                 f"lane {lane}: {level.at_tp2_dbm:.1f} dBm arrives, but the module's monitor says "
                 f"{dbm_from_w(monitor_w):.1f} dBm",
-                advice=f"Check and clean the fibres of {paths[lane].start} to {paths[lane].end}.",
+                advice=f"Check and clean the fibres of {level.path.start} to {level.path.end}.",
             )
             measured["average_launch_power", lane] = error = Contradiction(dark)
         elif level.at_tp2_dbm < _LOWEST_MONITORED_DBM:
@@ -176,7 +162,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
                 detector="module monitor against power_meter",
             )
         measured["tx_power_monitor_error", lane] = error
-    return Acquired(record, measured)
+    return Acquired(seen.record, measured)
 
 
 def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
@@ -185,41 +171,17 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
     Gives ``average_launch_power_off`` (dBm, TP2). A reading at or below the meter's lowest range is
     reported as that range, which is then an upper bound (condition ``at_meter_floor``).
     """
-    bench = run.bench
-    start_s = bench.clock.now_s()
-    run.require_module_up()
-    paths = route_transmitters(bench, lanes)
-    ports = {lane: path.end.number for lane, path in paths.items()}
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
-    with transmitters_disabled(run.module, bench, lanes):
-        readings_w = _read(bench, ports)
-    floor_w = w_from_dbm(bench.power_meter.range_dbm[0])
-    budgets: dict[int, list[Contribution]] = {}
-    levels: dict[int, _Level] = {}
-    for lane, path in paths.items():
-        level = levels[lane] = _level(bench, path, readings_w[lane])
-        budgets[lane] = _budget(run, path, level.relative_db)
-        noise_db = db_from_ratio(1.0 + floor_w / level.seen_w)
-        budgets[lane].append(
-            Contribution("meter noise floor", noise_db / 2.0, "dB", "lowest range of the meter")
-        )
-    record = run.record_acquisition(
+    seen = _at_the_meter(
+        run,
         "launch_power_off",
-        start_s,
-        conditions={
-            "wavelength_nm": METER_WAVELENGTH_NM,
-            "averaging_s": AVERAGING_S,
-            "transmitters": "disabled",
-        },
-        data={
-            "meter_w": {str(lane): readings for lane, readings in readings_w.items()},
-            "path_loss_db": {str(lane): path.loss_db for lane, path in paths.items()},
-        },
-        budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
+        lanes,
+        transmitters_disabled(run.module, run.bench, lanes),
+        conditions={"transmitters": "disabled"},
+        near_floor=True,
     )
     measured: dict[tuple[str, int | None], Measured] = {}
-    for lane, level in levels.items():
-        common = run.measured_from(record, lane=lane, uncertainty=expanded(budgets[lane]))
+    for lane, level in seen.levels.items():
+        common = run.measured_from(seen.record, lane=lane, uncertainty=seen.uncertainty_db(lane))
         measured["average_launch_power_off", lane] = common(
             value=level.at_tp2_dbm,
             unit="dBm",
@@ -227,7 +189,87 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
             detector="power_meter",
             conditions={"transmitters": "disabled", "at_meter_floor": level.at_floor},
         )
-    return Acquired(record, measured)
+    return Acquired(seen.record, measured)
+
+
+@contextmanager
+def _monitors_refreshed(bench: Bench) -> Iterator[None]:
+    bench.clock.sleep(MONITOR_REFRESH_S)
+    yield
+
+
+def _tx_power_monitors_w(module: CmisModule, lanes: Sequence[int]) -> dict[str, float | None]:
+    monitors = {monitor.lane: monitor for monitor in module.lane_monitors()}
+    return {str(lane): monitors[lane].tx_power_w for lane in lanes}
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One lane's light, which came by ``path``: at the meter (W, never below its lowest range) and, with the
+    path's loss, at TP2 (dBm). ``relative_db``: the readings around their mean."""
+
+    path: OpticalPath
+    seen_w: float
+    at_tp2_dbm: float
+    at_floor: bool
+    relative_db: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _AtTheMeter:
+    """All lanes' light at the power meter, recorded. By lane: level, and the budget of its uncertainty."""
+
+    record: Acquisition
+    levels: Mapping[int, _Level]
+    budgets: Mapping[int, Sequence[Contribution]]
+
+    def uncertainty_db(self, lane: int) -> float:
+        """Expanded uncertainty (k = 2) of a lane's level."""
+        return expanded(self.budgets[lane])
+
+
+def _at_the_meter(
+    run: Run,
+    name: str,
+    lanes: Sequence[int],
+    light: AbstractContextManager[None],
+    *,
+    conditions: Mapping[str, Any],
+    beside: Callable[[], Mapping[str, Any]] = dict,
+    near_floor: bool = False,
+) -> _AtTheMeter:
+    """Bring all lanes' light to the power meter at once, read it ``READINGS`` times, record it as ``name``.
+
+    ``light``: within this context the light is as it shall be. ``conditions``: what is recorded of it, beside
+    the meter's setting. ``beside``: what is read after the meter, and recorded with it. ``near_floor``: the
+    light is so weak that the meter's noise counts.
+
+    :raises CmisError: when the module is not up, or does not answer as it must.
+    :raises BenchError: when the bench is at fault.
+    """
+    bench = run.bench
+    start_s = bench.clock.now_s()
+    run.require_module_up()
+    paths = route_transmitters(bench, lanes)
+    ports = {lane: path.end.number for lane, path in paths.items()}
+    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
+    with light:
+        readings_w = _read(bench, ports)
+    read_beside = beside()
+    levels = {lane: _level(bench, path, readings_w[lane]) for lane, path in paths.items()}
+    budgets = {lane: _budget(run, level, near_floor=near_floor) for lane, level in levels.items()}
+    record = run.record_acquisition(
+        name,
+        start_s,
+        conditions={"wavelength_nm": METER_WAVELENGTH_NM, "averaging_s": AVERAGING_S, **conditions},
+        data={
+            "meter_w": {str(lane): values for lane, values in readings_w.items()},
+            **read_beside,
+            "path_loss_db": {str(lane): path.loss_db for lane, path in paths.items()},
+        },
+        budget=[{"lane": lane, **asdict(entry)} for lane, budget in budgets.items() for entry in budget],
+    )
+    return _AtTheMeter(record, levels, budgets)
 
 
 def _read(bench: Bench, ports: Mapping[int, int]) -> dict[int, list[float]]:
@@ -243,33 +285,26 @@ def _read(bench: Bench, ports: Mapping[int, int]) -> dict[int, list[float]]:
     return readings_w
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """One lane's light: at the meter (W, never below its lowest range) and, with the path's loss, at TP2
-    (dBm). ``relative_db``: the readings around their mean."""
-
-    seen_w: float
-    at_tp2_dbm: float
-    at_floor: bool
-    relative_db: tuple[float, ...]
-
-
 def _level(bench: Bench, path: OpticalPath, readings_w: Sequence[float]) -> _Level:
     floor_w = w_from_dbm(bench.power_meter.range_dbm[0])
     mean_w = statistics.fmean(readings_w)
     at_floor = mean_w <= floor_w
     seen_w = max(mean_w, floor_w)
     relative_db = () if at_floor else tuple(_DB_PER_RATIO * (w / mean_w - 1.0) for w in readings_w)
-    return _Level(seen_w, dbm_from_w(seen_w) + path.loss_db, at_floor, relative_db)
+    return _Level(path, seen_w, dbm_from_w(seen_w) + path.loss_db, at_floor, relative_db)
 
 
-def _budget(run: Run, path: OpticalPath, relative_db: Sequence[float]) -> list[Contribution]:
+def _budget(run: Run, level: _Level, *, near_floor: bool) -> list[Contribution]:
     spec = run.bench.spec.instruments["power_meter"]
     certificate = spec.calibration.certificate if spec.calibration else "bench file, no certificate"
     budget = [
         from_expanded("power meter", spec.uncertainty or 0.0, "dB", certificate),
-        from_expanded("path loss", path.uncertainty_db, "dB", " > ".join(path.hops)),
+        from_expanded("path loss", level.path.uncertainty_db, "dB", " > ".join(level.path.hops)),
     ]
-    if relative_db:
-        budget.append(from_readings("repeatability", relative_db, "dB"))
+    if level.relative_db:
+        budget.append(from_readings("repeatability", level.relative_db, "dB"))
+    if near_floor:
+        floor_w = w_from_dbm(run.bench.power_meter.range_dbm[0])
+        noise_db = db_from_ratio(1.0 + floor_w / level.seen_w)
+        budget.append(Contribution("meter noise floor", noise_db / 2.0, "dB", "lowest range of the meter"))
     return budget

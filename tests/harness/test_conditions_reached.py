@@ -198,6 +198,44 @@ def test_a_voltage_within_the_tolerance_is_reached(remote):
     assert remote.conditioner.set_vcc(3.3).voltage_v == pytest.approx(3.309)
 
 
+@pytest.mark.parametrize(
+    ("share", "failed"), [(0.049, False), (0.051, True), (-0.049, False), (-0.051, True)]
+)
+def test_a_supply_has_failed_when_it_is_more_than_five_percent_off(remote, share, failed):
+    remote.conditioner.power_on(3.3)
+    remote.supply.error_v = share * 3.3
+    if not failed:
+        remote.conditioner.require_supply(3.3)
+        return
+    with pytest.raises(NotSettledError, match=r"expected 3\.300 V within 0\.165 V \(no acknowledge\)"):
+        remote.conditioner.require_supply(3.3, "no acknowledge")
+
+
+@pytest.mark.parametrize(("share", "tries"), [(-0.049, 4), (-0.051, 1)])
+def test_a_supply_that_collapsed_is_not_set_again(remote, share, tries):
+    remote.supply.error_v = share * 3.3
+    with pytest.raises(NotSettledError):
+        remote.conditioner.set_vcc(3.3)
+    assert len(remote.supply.voltages) == tries
+
+
+def test_before_another_corner_a_collapsed_supply_is_told_and_not_set(remote):
+    first, second = corner_grid([25.0], [3.135, 3.3])
+    remote.conditioner.go_to(first)
+    remote.supply.error_v = -0.06 * 3.135
+    before = remote.supply.voltages
+    with pytest.raises(NotSettledError):
+        remote.conditioner.go_to(second)
+    assert remote.supply.voltages == before
+
+
+def test_a_drop_of_the_leads_is_no_collapse(local):
+    local.conditioner.set_vcc(3.135)
+    local.supply.load_w = 13.0  # another 60 mV in the leads
+    local.conditioner.go_to(Corner(1, 25.0, 3.135))
+    assert local.conditioner.read_connector().voltage_v == pytest.approx(3.135, abs=0.010)
+
+
 # -- temperature --------------------------------------------------------------------------------------
 
 

@@ -272,8 +272,8 @@ def test_simulation_options_are_refused_on_a_lab_bench() -> None:
 def test_a_served_module_is_a_target_that_stays_as_it_is_left() -> None:
     profiles = [load_profile("good-dr4")]
     with pytest.raises(ValueError, match="the same speed"):
-        ModuleServer(modules_of(profiles, speed=None, seed=1))
-    with ModuleServer(modules_of(profiles, speed=None, seed=1), speed=None) as server:
+        ModuleServer([*modules_of(profiles, speed=None), *modules_of(profiles, speed=1.0)])
+    with ModuleServer(modules_of(profiles, speed=None, seed=1)) as server:
         address = f"sim:{server.address}/0"
         with open_target(address, TargetOptions(up=True)) as target:
             assert target.bring_up is not None

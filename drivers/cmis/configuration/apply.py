@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from drivers.cmis import information
-from drivers.cmis.access import WRITE_HOLD_OFF_S
 from drivers.cmis.codes import ConfigStatus
 from drivers.cmis.configuration.control_sets import staged_name, trigger_name
+from drivers.cmis.hold_off import WRITE_HOLD_OFF_S
 from drivers.cmis.module import CmisModule, lane_bits
 from drivers.cmis.states import Look, Wait, advertised_s, watch
 from drivers.cmis.wording import by_lane, host_lanes, where

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from drivers.cmis.application import DataPathRequest, offered, placements
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.configuration.control_sets import ActiveDataPath, LaneConfig, data_paths_of
 from drivers.cmis.errors import ApplicationNotOfferedError, ConfigurationRefusedError
 from drivers.cmis.information import Application
-from drivers.cmis.wording import host_lanes, lanes_text
+from drivers.cmis.wording import host_lanes, lanes_text, media_lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +87,20 @@ def make_plan(
     (SteppedConfigOnly), so that a data path in force is deactivated by the host as well.
 
     :raises ValueError: when requests and free lanes claim the same lane twice.
-    :raises ApplicationNotOfferedError: for an application, or lanes of it, that the module does not offer.
+    :raises ApplicationNotOfferedError: for an application, or lanes of it, that the module does not offer,
+        and for data paths that it would put on the same media lane.
     :raises ConfigurationRefusedError: when a data path in use would go, and ``displace`` is False.
     """
     in_force = data_paths_of(active)
     paths = []
     for request in requests:
-        application, lanes, media_lanes = _placed(applications, request)
+        application, lanes, on_media = _placed(applications, request)
         same = ActiveDataPath(request.app_sel, lanes) in in_force
         state = states[lanes[0] - 1]
         cycled = stepped or not same or state is DataPathState.DPDeactivated
-        paths.append(PlannedPath(request, application, lanes, media_lanes, cycled))
+        paths.append(PlannedPath(request, application, lanes, on_media, cycled))
     _refuse_double_use(paths, free_lanes)
+    _refuse_shared_media_lanes(paths)
     wanted = {lane for path in paths for lane in path.host_lanes}
     kept = {path.host_lanes: path.request.app_sel for path in paths}
     touched = wanted | set(free_lanes)
@@ -155,6 +158,24 @@ def _refuse_double_use(paths: Sequence[PlannedPath], free_lanes: Collection[int]
         if double:
             raise ValueError(f"{host_lanes(double)} asked for twice")
         seen.update(path.host_lanes)
+
+
+def _refuse_shared_media_lanes(paths: Sequence[PlannedPath]) -> None:
+    # Where no media lane options are advertised the media lanes are inferred: no ground to refuse anything.
+    known = [path for path in paths if path.application.media_lane_starts]
+    for one, other in combinations(known, 2):
+        shared = set(one.media_lanes).intersection(other.media_lanes)
+        if shared:
+            raise ApplicationNotOfferedError(
+                f"the data paths of {_path_text(one)} and of {_path_text(other)} cannot be beside each "
+                f"other: by the module's lane assignment options (01h:176-190) both have "
+                f"{media_lanes(shared)}. Nothing was written."
+            )
+
+
+def _path_text(path: PlannedPath) -> str:
+    application = path.application
+    return f"{host_lanes(path.host_lanes)} (AppSel {application.app_sel}, {application.media_interface})"
 
 
 def _in_use_text(

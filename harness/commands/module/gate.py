@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 
-from drivers.clock import Clock, shielded
+from drivers.clock import RESOLUTION_S, Clock, shielded
 from harness.commands.module.printing import write
 
 _SLICE_S = 0.5
-_RESOLUTION_S = 1e-6
 _SHORTEST_TOLD_S = 2.0
 """A gate that is over sooner needs no progress."""
 
@@ -44,7 +43,7 @@ class GateClock:
             self._clock.sleep(_SLICE_S)
             self._tell()
             left_s = end_s - self._clock.now_s()
-        if left_s > _RESOLUTION_S or left_s == duration_s:
+        if left_s > RESOLUTION_S or left_s == duration_s:
             self._clock.sleep(max(0.0, left_s))
 
     def checkpoint(self) -> None:

@@ -55,8 +55,8 @@ class _Client:
 class ModuleServer:
     """Modules on a socket; the place of a module in ``modules`` is its slot.
 
-    :raises ValueError: for an address that is none, for too many modules, and for modules of different speeds:
-        the greeting tells one.
+    :raises ValueError: for an address that is none, for too many modules, and for modules of different
+        speeds: the greeting tells one.
     :raises OSError: when the address cannot be bound.
     """
 

@@ -557,6 +557,26 @@ def test_wrong_use_is_the_callers(
     assert device.written == []
 
 
+def test_data_paths_that_the_module_puts_on_the_same_media_lane_are_refused(
+    module: CmisModule, device: PathModule
+) -> None:
+    device.put("MediaLaneAssignmentOptionsApp2", 0b11)  # from host lane 1: media lanes 1-2, from 5: 2-3
+    result = configure(module, [DataPathRequest(2, 1), DataPathRequest(2, 5)])
+    assert "host lanes 1-4 (AppSel 2, 200GBASE-DR4)" in result.stopped_by
+    assert "host lanes 5-8 (AppSel 2, 200GBASE-DR4)" in result.stopped_by
+    assert "both have media lane 2. Nothing was written." in result.stopped_by
+    assert device.written == []
+
+
+def test_media_lanes_that_nobody_advertised_refuse_nothing(module: CmisModule, device: PathModule) -> None:
+    device.put("MediaLaneCountApp2", 4)
+    for app_sel in (2, 3):
+        device.put(f"MediaLaneAssignmentOptionsApp{app_sel}", 0)
+    # In proportion to host lanes they would be 1-4 and 3.
+    result = configure(module, [DataPathRequest(2, 1), DataPathRequest(3, 5)])
+    assert result.ok, result.stopped_by
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
