@@ -204,6 +204,153 @@ class Bert(Instrument, Protocol):
         A lane without signal or lock is a result, not an error."""
 
 
+class Attenuator(Instrument, Protocol):
+    """Role ``attenuator``: channels with an attenuation and a shutter each. No offset and no power control:
+    losses live in the bench file's wiring."""
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Its channels."""
+
+    @property
+    def attenuation_range_db(self) -> tuple[float, float]:
+        """Lowest and highest attenuation that can be set, dB; insertion loss comes on top."""
+
+    def configure(self, *, wavelength_nm: float, channels: Sequence[int] | None = None) -> None:
+        """Set the wavelength (nm), take every offset out, leave power control; shutters stay as they are."""
+
+    def set_attenuation_db(self, channel: int, attenuation_db: float) -> None:
+        """Set it; returns when light has settled and the setting was read back."""
+
+    def attenuation_db(self, channel: int) -> float:
+        """As set, without insertion loss."""
+
+    def set_shutter(self, channel: int, *, open_: bool) -> None:
+        """Open or close a channel, and read that back."""
+
+    def shutter_is_open(self, channel: int) -> bool:
+        """Whether light goes through a channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeReading:
+    """One number that an oscilloscope made of an eye or a pattern.
+
+    ``quantity``: ``tdecq_db``, ``ceq_db``, ``oma_outer_w``, ``extinction_ratio_db``, ``rlm``,
+    ``average_power_w``, ``transition_time_s``. ``value`` None: the instrument says that there is none, for
+    ``reason``. ``questionable``: it gave one and doubts it, for ``reason``.
+    """
+
+    quantity: str
+    value: float | None
+    questionable: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedWaveform:
+    """A pattern-locked record: whole periods, optical power in watts, equally spaced.
+
+    ``filtered``: the instrument's reference receiver filter is in it already.
+    """
+
+    samples_w: Sequence[float]
+    samples_per_ui: float
+    symbol_rate_bd: float
+    filtered: bool
+
+
+class Oscilloscope(Instrument, Protocol):
+    """Role ``oscilloscope``: a sampling oscilloscope with optical inputs and clock recovery."""
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Its optical inputs, numbered from 1."""
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """Quantities of :class:`EyeReading` that it measures."""
+
+    def configure(
+        self, channel: int, *, wavelength_nm: float, symbol_rate_bd: float, pattern_symbols: int
+    ) -> None:
+        """Reference receiver filter, clock recovery, pattern lock, scale; returns when it is locked.
+
+        :raises drivers.errors.NotSettledError: when the clock or the pattern cannot be locked to.
+        """
+
+    def measure(
+        self, channel: int, quantities: Sequence[str], *, patterns: int = 4
+    ) -> tuple[EyeReading, ...]:
+        """Take new data of this many pattern periods and measure, in the order asked."""
+
+    def capture(self, channel: int) -> CapturedWaveform:
+        """A new record of one pattern period."""
+
+    def noise_w(self, channel: int) -> float:
+        """Its own rms noise on a channel behind the reference filter, watts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """A sweep: wavelengths in nm, powers in dBm within the resolution bandwidth; equally long."""
+
+    wavelengths_nm: Sequence[float]
+    powers_dbm: Sequence[float]
+    resolution_nm: float
+
+
+@dataclass(frozen=True, slots=True)
+class LaserLine:
+    """A single-mode laser in a spectrum: peak wavelength and power, and how far below the strongest side
+    mode is; None where no side mode was found."""
+
+    wavelength_nm: float
+    power_dbm: float
+    smsr_db: float | None
+
+
+class SpectrumAnalyser(Instrument, Protocol):
+    """Role ``spectrum_analyser``."""
+
+    def configure(self, *, centre_nm: float, span_nm: float, resolution_nm: float) -> None:
+        """Set the sweep."""
+
+    def sweep(self) -> Spectrum:
+        """Sweep once, now, and return it."""
+
+    def laser_line(self) -> LaserLine:
+        """Sweep once, now, and analyse it as the spectrum of one laser."""
+
+
+class ReferenceTransmitter(Instrument, Protocol):
+    """Role ``reference_tx``: light for receiver tests, with its own clock."""
+
+    @property
+    def lanes(self) -> tuple[int, ...]:
+        """Its lanes."""
+
+    def start_pattern(self, pattern: str) -> None:
+        """Send a pattern on every lane."""
+
+    def set_lane(self, lane: int, *, lit: bool) -> None:
+        """Switch the light of a lane on or off; returns when it is so."""
+
+
+class Operator(Protocol):
+    """Role ``operator``: a person at the bench."""
+
+    @property
+    def name(self) -> str:
+        """How records call it."""
+
+    def ask(self, request: str, *, answers: Sequence[str]) -> str:
+        """Ask for something to be done or looked at; returns one of ``answers``.
+
+        :raises drivers.errors.BenchError: when nobody answers.
+        """
+
+
 class Thermal(Instrument, Protocol):
     """Role ``thermal``: brings the module's case to a temperature."""
 
