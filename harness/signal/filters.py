@@ -39,6 +39,11 @@ def bessel_thomson_4_response(
     return np.asarray(response if keep_delay else response * np.exp(s))
 
 
+def bessel_thomson_4_delay_s(bandwidth_hz: float) -> float:
+    """The filter's delay at low frequency: what ``keep_delay`` keeps."""
+    return _MINUS_3_DB / (2.0 * math.pi * bandwidth_hz)
+
+
 def bessel_thomson_4(waveform: Waveform, bandwidth_hz: float, *, keep_delay: bool = False) -> Waveform:
     """The waveform behind a 4th-order Bessel-Thomson filter, applied once, in the frequency domain.
 

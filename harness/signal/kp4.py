@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.signal.error_ratio import CLOSED_BER, q_of_ber
 from harness.signal.gaussian import tail_inverse
 from harness.signal.statistics import (
     Dispersion,
@@ -274,12 +275,12 @@ def margin_from_histogram(
 
 
 def _margin(estimate: float, interval: Interval, clustering: float, ber_limit: float) -> FecMargin:
-    limit = _q(ber_limit)
+    limit = q_of_ber(ber_limit)
 
     def in_db(ratio: float) -> float:
         if ratio <= 0.0:
             return math.inf
-        reached = _q(bit_error_ratio_for(ratio)) if ratio < 1.0 else 0.0
+        reached = q_of_ber(min(bit_error_ratio_for(ratio), CLOSED_BER)) if ratio < 1.0 else 0.0
         return 10.0 * math.log10(reached / limit) if reached > 0.0 else -math.inf
 
     bit_errors = bit_error_ratio_for(estimate) if 0.0 < estimate < 1.0 else estimate
@@ -291,11 +292,6 @@ def _margin(estimate: float, interval: Interval, clustering: float, ber_limit: f
         (in_db(interval.high), in_db(interval.low)),
         clustering,
     )
-
-
-def _q(bit_error_ratio: float) -> float:
-    """q of Gray-coded PAM4, BER = 0.75 Q(q)."""
-    return tail_inverse(min(bit_error_ratio / 0.75, 0.5))
 
 
 @lru_cache(maxsize=1)

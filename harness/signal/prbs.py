@@ -158,7 +158,8 @@ def _first_window(generator: Prbs) -> int:
 @lru_cache(maxsize=16)
 def _nearest_windows(generator: Prbs) -> tuple[NDArray[np.uint64], NDArray[np.int64], int]:
     """The windows at the first places in ascending order, their places, and how many they are."""
-    count = min(generator.period, 1 << (generator.order + 1) // 2)
+    # They are worked out once, the strides to them each time: so the former are the more.
+    count = min(generator.period, 1 << (generator.order + 1) // 2 + 2)
     size = count + generator.order - 1
     packed = packed_prbs(generator, 0, size)
     bits = np.unpackbits(packed, count=size, bitorder="little") ^ np.uint8(generator.inverted)

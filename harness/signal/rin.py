@@ -57,6 +57,28 @@ def noise_of_rin_w(
     return _reference_w(oma_w, definition) * math.sqrt(10.0 ** (rin_db_hz / 10.0) * noise_bandwidth_hz)
 
 
+def rin_oma_of_laser_db_hz(
+    rin_db_hz: float, extinction_ratio_db: float, *, definition: Definition = "modulation_power"
+) -> float:
+    """RIN_OMA in dB/Hz that a laser's own RIN shows at an extinction ratio.
+
+    The laser's RIN is its noise relative to the momentary average power, so that each outer level carries
+    noise in proportion to its own power: the mean of the two squares, RIN (P3^2 + P0^2) / 2, is held against
+    (OMA/2)^2 or OMA^2. With r = P3 / P0 that adds 10 log10(2 (r^2 + 1) / (r - 1)^2) by ``modulation_power``
+    and 6.02 dB less by ``oma``: 3.01 and -3.01 dB when the zeros are dark. A model (textbook); a clause that
+    says so is not known.
+
+    :param rin_db_hz: of the laser, white over the receiver's band.
+    :raises ValueError: for an extinction ratio that is not above zero.
+    """
+    if not extinction_ratio_db > 0.0:
+        raise ValueError(f"an extinction ratio must be above zero dB, got {extinction_ratio_db}")
+    # In units of P3: far down, the zeros are dark and nothing overflows.
+    zero = 10.0 ** (-extinction_ratio_db / 10.0)
+    reference = _reference_w(1.0 - zero, definition)
+    return rin_db_hz + 10.0 * math.log10(0.5 * (1.0 + zero**2) / reference**2)
+
+
 @dataclass(frozen=True, slots=True)
 class SquareWave:
     """What a record of the RIN square wave shows."""

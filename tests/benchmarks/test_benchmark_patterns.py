@@ -55,7 +55,7 @@ def test_count_on_packed_bits(benchmark: BenchmarkFixture, name: str, wrong: np.
 def test_count_on_symbols(benchmark: BenchmarkFixture, name: str) -> None:
     """One bit or PAM4 symbol to a byte, as a capture comes from an error detector's memory."""
     sent = pattern(name)
-    captured = sent.symbols(BITS // 8, first=99)
+    captured = sent.symbols(BITS // sent.bits_per_symbol, first=99)
     captured[:: 1 << 12] ^= 1
     bits = captured.size * sent.bits_per_symbol
     assert _timed(benchmark, bits, lambda: count_errors(captured, sent)).errors == captured.size >> 12

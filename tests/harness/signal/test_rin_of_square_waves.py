@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.signal.filters import noise_bandwidth_hz
-from harness.signal.rin import noise_of_rin_w, rin_oma_db_hz, square_wave
+from harness.signal.rin import noise_of_rin_w, rin_oma_db_hz, rin_oma_of_laser_db_hz, square_wave
+from harness.signal.synthesis import pam4_waveform
 from harness.signal.waveform import SignalError, Waveform, aligned
 
 BAUD = 53.125e9
@@ -67,3 +68,40 @@ def test_one_period_shows_no_noise():
         square_wave(wave)
     with pytest.raises(ValueError, match="settled"):
         square_wave(wave, settled_ui=9)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "definition", "more_db"),
+    [
+        (1e12, "modulation_power", 10 * math.log10(2)),
+        (1e12, "oma", -10 * math.log10(2)),
+        (3.0, "modulation_power", 10 * math.log10(5)),
+        (3.0, "oma", 10 * math.log10(1.25)),
+    ],
+)
+def test_rin_oma_of_a_lasers_own_rin(ratio, definition, more_db):
+    """Levels 0 and 1, and levels 1 and 3: (9 + 1) / 2 over 1, and over 4."""
+    found = rin_oma_of_laser_db_hz(-145.0, 10 * math.log10(ratio), definition=definition)
+    assert found == pytest.approx(-145.0 + more_db, abs=1e-9)
+    with pytest.raises(ValueError, match="extinction ratio"):
+        rin_oma_of_laser_db_hz(-145.0, 0.0)
+
+
+def test_rin_oma_of_a_laser_is_what_a_square_wave_shows():
+    """Noise in proportion to each level, seen through the receiver's filter."""
+    symbols = np.tile(np.repeat(np.array([3, 0], dtype=np.uint8), 8), 4000)
+    powers = (0.5e-3, 0.8e-3, 1.2e-3, 1.5e-3)
+    rms = [power * math.sqrt(10**-14.0 * BANDWIDTH_HZ) for power in powers]
+    wave = pam4_waveform(
+        symbols,
+        powers,
+        samples_per_ui=4,
+        symbol_rate_bd=BAUD,
+        bandwidth_hz=26.5625e9,
+        noise_w=rms,
+        rng=np.random.default_rng(23),
+    )
+    seen = square_wave(wave)
+    found = rin_oma_db_hz(seen.noise_w, seen.outer.oma_outer_w, BANDWIDTH_HZ)
+    expected = rin_oma_of_laser_db_hz(-140.0, seen.outer.extinction_ratio_db)
+    assert found == pytest.approx(expected, abs=0.05)
