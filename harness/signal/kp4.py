@@ -317,7 +317,18 @@ def _shares(mean: Array, spread: Array) -> Array:
     logs = right[:, CODEWORD_SYMBOLS - 1 - few] - all_[:, np.newaxis] + _log_ways()
     logs[:, 1:] += wrong[:, few[1:] - 1]
     shares = np.exp(logs)
-    # The tail term by term: one less the rest would lose it.
+    # A small tail term by term, which one less the rest would lose; a large one the other way, for there the
+    # terms may overflow.
+    rest = 1.0 - shares.sum(axis=1)
+    with np.errstate(all="ignore"):
+        small = _small_tail(mean, more, wrong, right, all_)
+    tail = np.where(rest > 0.5, rest, small)
+    return np.concatenate([shares, tail[:, np.newaxis]], axis=1)
+
+
+def _small_tail(mean: Array, more: Array, wrong: Array, right: Array, all_: Array) -> Array:
+    """Share of codewords with more wrong symbols than can be corrected, where it is below a half."""
+    steps = np.arange(CODEWORD_SYMBOLS, dtype=np.float64)
     ratios = (mean[:, np.newaxis] + more)[:, CORRECTABLE + 1 :] * (
         (CODEWORD_SYMBOLS - steps) / (steps + 1.0)
     )[CORRECTABLE + 1 :]
@@ -328,8 +339,7 @@ def _shares(mean: Array, spread: Array) -> Array:
         - all_
         + math.log(math.comb(CODEWORD_SYMBOLS, CORRECTABLE + 1))
     )
-    tail = first * (1.0 + np.cumprod(ratios, axis=1).sum(axis=1))
-    return np.concatenate([shares, tail[:, np.newaxis]], axis=1)
+    return np.asarray(first * (1.0 + np.cumprod(ratios, axis=1).sum(axis=1)))
 
 
 def _fitted(counts: Histogram, confidence: float) -> tuple[float, float, Interval]:

@@ -290,3 +290,11 @@ def test_what_cannot_be():
         kp4.symbol_errors_per_codeword(np.array([1]), 5440)
     with pytest.raises(ValueError, match="cannot be dealt"):
         kp4.symbol_errors_per_codeword(np.array([1]), 10**6, multiplexed=3)
+
+
+@pytest.mark.parametrize("ber", [0.01, 0.1, 0.3, 0.5, 0.99, 1.0])
+def test_the_expected_histogram_of_hopeless_ratios_is_a_distribution(ber: float) -> None:
+    shares = kp4.expected_histogram(ber)
+    assert np.isfinite(shares).all()
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares[-1] > 0.9
