@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH ?= sim-dr4
 PACKAGES := drivers harness reports fixtures testplans
 
-.PHONY: qualify test lint types contract unit soak bench lock format clean
+.PHONY: qualify test lint types contract unit soak bench physics lock format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test      all checks: lint, format, types, import contract, tests"
 	@echo "make soak      the long matrices"
 	@echo "make bench     the benchmarks"
+	@echo "make physics   the figures and numbers of docs/physics.md, drawn anew"
 	@echo "make format    put the code into its format"
 	@echo "make lock      write requirements.lock anew from pyproject.toml"
 
@@ -51,6 +52,9 @@ soak: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+physics: $(STAMP)
+	$(BIN)/python docs/physics/plot.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

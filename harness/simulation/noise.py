@@ -9,6 +9,10 @@ from __future__ import annotations
 import hashlib
 import math
 from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _STANDARD = NormalDist()
 _FEW_EVENTS = 30.0  # above this mean the normal distribution is within its own width of the Poisson
@@ -46,3 +50,12 @@ class Noise:
             chance *= mean / count
             total += chance
         return count
+
+    def generator(self, *key: str | int) -> np.random.Generator:
+        """A generator of whole arrays for one key: one trace, one block of symbols. Its numbers are those of
+        the key whatever else was drawn, with one version of numpy."""
+        import numpy as np  # Only what draws arrays needs it.
+
+        text = "\x1f".join(map(str, key)).encode()
+        digest = hashlib.blake2b(text, digest_size=16, key=self._key, person=b"arrays").digest()
+        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))

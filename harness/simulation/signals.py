@@ -28,15 +28,24 @@ class LineSignal:
 
     ``streams``: what was multiplexed into the lane, one item for each lane of the other side (of 8 host
     lanes two make a lane of 4), or one alone for what was made at this lane's rate. None stands for
-    FEC-framed traffic. ``ber``: share of the bits that are wrong by now.
+    FEC-framed traffic. ``ber``: share of the bits that are wrong by now; ``burst_bits``: how many of them
+    come together, on average.
     """
 
     streams: tuple[Pattern | None, ...] = (None,)
     ber: float = 0.0
+    burst_bits: float = 1.0
 
-    def worsened(self, ber: float) -> LineSignal:
-        """The same bits behind something that gets ``ber`` of them wrong."""
-        return self if ber == 0.0 else replace(self, ber=self.ber + ber - 2.0 * self.ber * ber)
+    def worsened(self, ber: float, burst_bits: float = 1.0) -> LineSignal:
+        """The same bits behind something that gets ``ber`` of them wrong, so many at a time."""
+        if ber == 0.0:
+            return self
+        events = self.ber / self.burst_bits + ber / burst_bits
+        return replace(
+            self,
+            ber=self.ber + ber - 2.0 * self.ber * ber,
+            burst_bits=max(1.0, (self.ber + ber) / events),
+        )
 
     @property
     def is_traffic(self) -> bool:
@@ -50,3 +59,6 @@ class LineSignal:
 
 TRAFFIC = LineSignal()
 """Traffic without errors."""
+
+NOISE = LineSignal((UNKNOWN,), 0.5)
+"""Bits without meaning: what an output that is not squelched carries without light, or without lock."""

@@ -44,7 +44,8 @@ from harness.simulation.world import World
 I2C_ADDRESS = 0x50
 """A0h as an 8-bit address (OIF-CMIS-05.4 App. B)."""
 
-_PROGRAM_CORRUPT = 3  # ModuleFaultCause: program memory
+# ModuleFaultCause: program memory, and the module's temperature
+_PROGRAM_CORRUPT, _TOO_HOT = 3, 6
 
 
 class SimulatedModule:
@@ -81,6 +82,7 @@ class SimulatedModule:
 
         durations = draw_durations(profile.timing, uniform)
         faults = profile.faults
+        self._fault_cause = faults.module_fault_cause
         self._machine = ModuleMachine(
             world,
             durations,
@@ -285,7 +287,7 @@ class SimulatedModule:
     def module_state_entered(self, state: ModuleState) -> None:
         """The module state changed."""
         if state is ModuleState.FAULT:
-            cause = self.profile.faults.module_fault_cause if self.firmware_runs() else _PROGRAM_CORRUPT
+            cause = self._fault_cause if self.firmware_runs() else _PROGRAM_CORRUPT
             encode(FIELDS["ModuleFaultCause"], cause, self._registers)
         if state.answers:
             self._polling.start()
@@ -336,6 +338,7 @@ class SimulatedModule:
         fill(self._registers, self.profile)
         self._cdb.restart()
         self._monitoring.reset()
+        self._fault_cause = self.profile.faults.module_fault_cause
         self._lanes.reset()
         self._configuration.show_status()
         self.data_paths_changed()
@@ -347,7 +350,15 @@ class SimulatedModule:
         vcc_v = self._surroundings.vcc_v()
         if self._machine.state.answers:
             self._monitoring.look(vcc_v)
+            self._protect()
             self._judge()
+
+    def _protect(self) -> None:
+        """Shut down when it is too hot, as the module's own sensor has it."""
+        if self._monitoring.temperature_c() > self.profile.power.shutdown_temp_c:
+            if self._machine.state is not ModuleState.FAULT:
+                self._fault_cause = _TOO_HOT
+            self._machine.fail()
 
     def _judge(self, _written: object = None) -> None:
         """Latch the flags of all conditions that hold, and show the receivers' outputs."""

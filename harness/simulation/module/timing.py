@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from drivers.cmis.codes import DataPathState
 from harness.simulation.module.profile.management import TimingProfile
 
+_BRING_UP = frozenset({"module_power_up_s", "dp_init_s", "dp_tx_turn_on_s"})
 _CONFIG_BOUND_S = 0.05  # CMIS states no limit for ConfigInProgress; real modules take some 10 ms
 
 
@@ -39,12 +40,14 @@ def too_short_to_flag(timing: TimingProfile) -> frozenset[DataPathState]:
 
 
 def draw_durations(timing: TimingProfile, uniform: Callable[[str, str], float]) -> Durations:
-    """The profile's times, and where it gives none, 30..80 % of the bound; ``uniform`` is in (0, 1)."""
+    """The profile's times, and where it gives none, 30..80 % of the bound; those of the bring-up with their
+    excess. ``uniform`` is in (0, 1)."""
 
     bounds_s = {**timing.bounds_s(), "config_s": _CONFIG_BOUND_S}
 
     def actual(key: str) -> float:
         fixed_s: float | None = getattr(timing, key)
-        return bounds_s[key] * (0.3 + 0.5 * uniform("duration", key[:-2])) if fixed_s is None else fixed_s
+        own_s = bounds_s[key] * (0.3 + 0.5 * uniform("duration", key[:-2])) if fixed_s is None else fixed_s
+        return own_s + timing.bring_up_excess * bounds_s[key] if key in _BRING_UP else own_s
 
     return Durations(**{item.name: actual(item.name) for item in fields(Durations)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.simulation.module.lanes.physics import REFERENCE_TEMP_C
+from harness.simulation.light.laser import REFERENCE_TEMP_C
 from harness.simulation.ports import ModuleSurroundings
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from drivers.cmis.codes import DataPathState
+from harness.simulation.light.laser import NOMINAL_VCC_V, REFERENCE_TEMP_C
 from harness.simulation.module.body.case import Case
 from harness.simulation.module.lanes.emitted_light import EmittedLight
-from harness.simulation.module.lanes.physics import NOMINAL_VCC_V, REFERENCE_TEMP_C
 from harness.simulation.module.machines.data_paths import DataPaths
 from harness.simulation.module.profile import Profile
 from harness.simulation.module.states import ModuleState
@@ -34,7 +36,6 @@ class Consumption:
         if state in (ModuleState.LOW_PWR, ModuleState.FAULT) or self._flat:
             return power.low_power_w
         case_c = self._case.temp_c()
-        bias_a = sum(self._light.bias_a(lane, case_c) for lane in self._lanes)
         used = sum(
             len(path.media_lanes)
             for path in self._data_paths.paths
@@ -44,5 +45,6 @@ class Consumption:
             power.ready_w
             + power.data_path_w * used / len(self._lanes)
             + power.temperature_w_per_c * (case_c - REFERENCE_TEMP_C)
-            + bias_a * NOMINAL_VCC_V / power.laser_supply_efficiency
+            + power.leakage_w * math.exp2((case_c - REFERENCE_TEMP_C) / power.leakage_doubling_c)
+            + self._light.total_bias_a(case_c) * NOMINAL_VCC_V / power.laser_supply_efficiency
         )

@@ -192,8 +192,8 @@ def _advertising(profile: Profile) -> dict[str, Value]:
         "ModuleTempMax": 70,
         "ModuleTempMin": 0,
         "OperatingVoltageMin": 3.12,
-        "RxPowerMeasurementType": 1,  # average power
-        "RxLOSType": 1,  # average power
+        "RxPowerMeasurementType": int(profile.receiver.power_measures == "average"),
+        "RxLOSType": int(profile.receiver.los_measures == "average"),
         "OutputDisableTxSupported": 1,
         "ForcedSquelchTxSupported": 1,
         "SquelchMethodTx": 2,  # average power

@@ -22,6 +22,7 @@ class EmittedLight:
         vcc_v: Callable[[], float],
     ) -> None:
         self._transmitters = transmitters
+        self._lanes = transmitters.lanes
         self._data_paths = data_paths
         self._case_temp_c = case_temp_c
         self._vcc_v = vcc_v
@@ -41,12 +42,29 @@ class EmittedLight:
 
     def modulation(self, lane: int) -> Modulation:
         """How symbols are printed on that light: not at all while the transmitter is off."""
-        return self._transmitters.modulation(lane) if self._data_paths.lit(lane) else STEADY
+        if not self._data_paths.lit(lane):
+            return STEADY
+        return self._transmitters.modulation(lane, self._case_temp_c(), self._vcc_v())
 
     def bias_a(self, lane: int, case_c: float) -> float:
-        """Bias current at this temperature of the case, amperes; 0 while the transmitter is off."""
-        return self._transmitters.bias_a(lane, case_c) if self._data_paths.lit(lane) else 0.0
+        """Bias current of the lane's laser at this temperature of the case, amperes; 0 while none of the
+        lanes that it feeds is on."""
+        on = any(map(self._data_paths.lit, self._transmitters.lanes_with(lane)))
+        return self._transmitters.bias_a(lane, case_c) if on else 0.0
+
+    def total_bias_a(self, case_c: float) -> float:
+        """Bias current of all lasers that are on, amperes."""
+        return self._transmitters.total_bias_a(filter(self._data_paths.lit, self._lanes), case_c)
 
     def monitor_power_w(self, lane: int, case_c: float) -> float:
         """What the monitor photodiode sees, watts in the fibre at 25 C."""
         return self._transmitters.monitor_power_w(lane, case_c) if self._data_paths.lit(lane) else 0.0
+
+    def failed_mask(self) -> int:
+        """Lanes that are on and whose laser gives next to nothing at its bias limit; lane 1 is bit 0."""
+        case_c = self._case_temp_c()
+        return sum(
+            1 << lane - 1
+            for lane in self._lanes
+            if self._data_paths.lit(lane) and self._transmitters.failed(lane, case_c)
+        )

@@ -10,7 +10,7 @@ from harness.simulation.module.interface.registers import Registers
 from harness.simulation.module.lanes.emitted_light import EmittedLight
 from harness.simulation.module.lanes.host_watch import HostWatch
 from harness.simulation.module.lanes.received_light import ReceivedLight
-from harness.simulation.module.lanes.receiver import draw_receivers
+from harness.simulation.module.lanes.receiver import Receivers, draw_receivers
 from harness.simulation.module.lanes.receiver_outputs import ReceiverOutputs
 from harness.simulation.module.lanes.signal_paths import HostControls, HostTraffic, SignalPaths
 from harness.simulation.module.lanes.transmitters import Transmitters
@@ -44,17 +44,15 @@ class Lanes:
         self._name = name
         self.transmitters = Transmitters(world, profile, uniform, name=name)
         self.emitted = EmittedLight(self.transmitters, data_paths, case_temp_c=case_temp_c, vcc_v=vcc_v)
-        self.received = ReceivedLight(world, profile, surroundings)
-        self.signals = SignalPaths(
-            data_paths,
+        self.receivers = Receivers(
             draw_receivers(profile.receiver, profile.media_lanes, uniform),
-            host or HostTraffic(),
-            self.received,
+            ReceivedLight(profile, surroundings),
         )
+        self.signals = SignalPaths(data_paths, self.receivers, host or HostTraffic())
         self.host = HostWatch(
             registers, data_paths, self.signals, squelch_changed, detects=profile.host_side.los_tx
         )
-        self.outputs = ReceiverOutputs(registers, flags, data_paths, self.signals, self.received)
+        self.outputs = ReceiverOutputs(registers, flags, data_paths, self.signals, self.receivers)
 
     def beam(self, lane: int) -> Beam:
         """Light of a transmitter, at TP2; what leaks out of one that is off carries no symbols."""
@@ -68,7 +66,7 @@ class Lanes:
 
     def reset(self) -> None:
         """Power or reset: the registers were filled anew."""
-        self.received.reset()
+        self.receivers.reset()
         self.host.reset()
         self.outputs.reset()
         self.read_controls()

@@ -1,62 +1,83 @@
-"""The light that comes to a module's receivers, and loss of it."""
+"""The light that comes to a module's photodiodes, and loss of it."""
 
 from __future__ import annotations
 
-from drivers.units import w_from_dbm
-from harness.simulation.light.beam import Beam, total_power_w
+from collections.abc import Callable
+
+from drivers.units import ratio_from_db, w_from_dbm
+from harness.simulation.light.beam import Beam, strongest, total_power_w
 from harness.simulation.module.profile import Profile
 from harness.simulation.module.profile.medium import fibres_of
 from harness.simulation.ports import ModuleSurroundings
-from harness.simulation.world import World
+
+_FARTHER_DB = 10.0
 
 
 class ReceivedLight:
     """Per media lane, from 1. Whether a lane is dark is found out by :meth:`look` alone."""
 
-    def __init__(self, world: World, profile: Profile, surroundings: ModuleSurroundings) -> None:
-        self._world = world
+    def __init__(self, profile: Profile, surroundings: ModuleSurroundings) -> None:
+        receiver = profile.receiver
         self._surroundings = surroundings
         self._lanes = range(1, profile.media_lanes + 1)
         fibres = fibres_of(profile.medium, profile.media_lanes)
         self._port_of = {lane: port for port, lanes in enumerate(fibres, start=1) for lane in lanes}
         self._sharing = {lane: lanes for lanes in fibres for lane in lanes}
         self._wavelengths_nm = profile.transmitter.wavelength_nm
-        self._assert_w = w_from_dbm(profile.receiver.los_assert_dbm)
-        self._deassert_w = w_from_dbm(profile.receiver.los_deassert_dbm)
-        self._looked: tuple[int, tuple[float, ...]] = (-1, ())
-        self._dark = [False] * len(self._lanes)
+        self._coupled = tuple(ratio_from_db(-loss_db) for loss_db in receiver.coupling_loss_db)
+        self._next_leaks = tuple(ratio_from_db(-db) for db in receiver.demux_isolation_db)
+        self._far_leak = ratio_from_db(-_FARTHER_DB)
+        self._assert_w = w_from_dbm(receiver.los_assert_dbm)
+        self._deassert_w = w_from_dbm(receiver.los_deassert_dbm)
+        self._los_power_w = _MEASURES[receiver.los_measures]
+        self._monitor_power_w = _MEASURES[receiver.power_measures]
+        self.reset()
 
     def reset(self) -> None:
         """No lane is taken for dark."""
         self._dark = [False] * len(self._lanes)
+        self.seen: tuple[tuple[Beam, ...], ...] = ((),) * len(self._lanes)
+        """What shone on each photodiode at the last look."""
 
     def look(self) -> tuple[float, ...]:
-        """Average power of each lane, watts; called on the module's own grid."""
-        rx_w = tuple(total_power_w(self.light(lane)) for lane in self._lanes)
-        self._looked = (self._world.now_ns, rx_w)
+        """What the RxPower monitor looks at, of each lane, watts; called on the module's own grid."""
+        self.seen = tuple(map(self.light, self._lanes))
         self._dark = [
-            power_w < (self._deassert_w if dark else self._assert_w)
-            for power_w, dark in zip(rx_w, self._dark, strict=True)
+            self._los_power_w(beams) < (self._deassert_w if dark else self._assert_w)
+            for beams, dark in zip(self.seen, self._dark, strict=True)
         ]
-        return rx_w
+        return tuple(map(self._monitor_power_w, self.seen))
 
     def light(self, lane: int) -> tuple[Beam, ...]:
-        """What shines on the photodiode of a lane now: lanes that share a fibre are told apart by their
-        wavelengths, without loss."""
+        """What shines on the photodiode of a lane now. Lanes that share a fibre are told apart by their
+        wavelengths; of the others' light a part leaks in."""
         beams = self._surroundings.rx_light(self._port_of[lane])
+        coupled = self._coupled[lane - 1]
         sharing = self._sharing[lane]
         if len(sharing) == 1:
-            return beams
-        return tuple(beam for beam in beams if self._nearest(beam.wavelength_nm, sharing) == lane)
-
-    def power_w(self, lane: int) -> float:
-        """Average power now, watts."""
-        looked_ns, rx_w = self._looked
-        return rx_w[lane - 1] if looked_ns == self._world.now_ns else total_power_w(self.light(lane))
+            return beams if coupled == 1.0 else tuple(beam.through(coupled) for beam in beams)
+        return tuple(
+            beam.through(coupled * self._passed(beam.wavelength_nm, lane, sharing)) for beam in beams
+        )
 
     def dark(self, lane: int) -> bool:
         """Whether the lane had too little light when it was looked at."""
         return self._dark[lane - 1]
 
-    def _nearest(self, wavelength_nm: float, lanes: tuple[int, ...]) -> int:
-        return min(lanes, key=lambda lane: abs(self._wavelengths_nm[lane - 1] - wavelength_nm))
+    def _passed(self, wavelength_nm: float, lane: int, sharing: tuple[int, ...]) -> float:
+        """Share of a wavelength that the demultiplexer lets through to a lane."""
+        nearest = min(sharing, key=lambda other: abs(self._wavelengths_nm[other - 1] - wavelength_nm))
+        if nearest == lane:
+            return 1.0
+        in_order = sorted(sharing, key=lambda other: self._wavelengths_nm[other - 1])
+        leak = self._next_leaks[lane - 1]
+        return leak if abs(in_order.index(nearest) - in_order.index(lane)) == 1 else leak * self._far_leak
+
+
+def _oma_w(beams: tuple[Beam, ...]) -> float:
+    """OMAouter of the beam that a receiver locks on; steady light has none."""
+    beam = strongest(beams)
+    return beam.oma_w if beam is not None else 0.0
+
+
+_MEASURES: dict[str, Callable[[tuple[Beam, ...]], float]] = {"average": total_power_w, "oma": _oma_w}

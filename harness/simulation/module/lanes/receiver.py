@@ -1,16 +1,7 @@
-"""A receiver's errors from the average power of its light: a provisional model.
+"""The receivers of one module: drawn for the specimen, each with its light, its quality and its lock.
 
-A placeholder until waveforms are simulated: it knows no OMA, extinction ratio, dispersion, equaliser, jitter
-or overload. The light is taken as ideal PAM4 (four equidistant levels, Gray code) with Gaussian noise that is
-the same on all levels: one part constant (thermal), one part in proportion to the light (intensity noise,
-the error floor). With Q the distance from a level to its threshold over the rms noise,
-
-* 1/Q^2 = 1/(k P)^2 + 1/Qbest^2, with k such that 2.4e-4 of the bits are wrong at the sensitivity,
-* symbols are wrong with 3/4 erfc(Q / sqrt 2), bits with half of that,
-* SNR is 5 Q^2: the levels are at 1 and 3 distances on both sides of their mean,
-* LTP, the histogram's density at a level over that midway to the next, is exp(Q^2 / 2) / 2.
-
-More light is never worse.
+Quality is worked out when somebody asks for it (:mod:`harness.simulation.light.reception`). Lock is looked
+after on the module's own grid, coarsely: while the light is the same but for 1 %, nothing is worked out anew.
 """
 
 from __future__ import annotations
@@ -18,90 +9,198 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
-from drivers.units import w_from_dbm
-from harness.simulation.module.profile.optics import ReceiverProfile
+from drivers.units import ratio_from_db, w_from_dbm
+from harness.simulation.light.beam import PAM4_RATE_BD, Beam, strongest
+from harness.simulation.light.reception import (
+    DARK,
+    HIGHEST_LOCKED_BER,
+    LOCK_RANGE_PPM,
+    ReceiverParameters,
+    Reception,
+    receive,
+    undisturbed,
+)
+from harness.simulation.module.lanes.received_light import ReceivedLight
+from harness.simulation.module.profile.receiver import ReceiverProfile
+from harness.simulation.signals import NOISE, LineSignal
 
-SENSITIVITY_BER = 2.4e-4
-"""Bit error ratio at which sensitivities are stated: what KP4 FEC corrects."""
-
-_SENSITIVITY_Q = -NormalDist().inv_cdf(SENSITIVITY_BER / 0.75)
-_CODEWORD_SYMBOLS, _CORRECTABLE, _SYMBOL_BITS = 544, 15, 10
-
-_NO_FRAME_ERRORS_BER = 1e-6  # below: less than one codeword in 1e40
-
-CODEWORD_BITS = _CODEWORD_SYMBOLS * _SYMBOL_BITS
-"""Bits of a KP4 codeword: RS(544,514) over 10-bit symbols."""
+_RELOCK_BER = 0.75 * HIGHEST_LOCKED_BER
+_RELOCK_PPM = 0.9 * LOCK_RANGE_PPM
+_NEAR = 0.01
+_NEAR_PS_NM = 0.1
+_NEAR_RAD = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverLane:
-    """One lane: ``q_per_w`` is Q per watt without intensity noise, ``best_q`` what no light exceeds;
-    ``snr_error_db``: how wrong the module's own measurement of it is."""
+    """One lane. ``crosstalk``: OMAouter of a neighbour, over its own, in this lane's amplifier;
+    ``snr_error_db``: how wrong the module's own measurement of its quality is."""
 
-    q_per_w: float
-    best_q: float
+    parameters: ReceiverParameters
+    crosstalk: float = 0.0
     snr_error_db: float = 0.0
-
-    def q_factor(self, power_w: float) -> float:
-        """Q at an average power."""
-        thermal = self.q_per_w * power_w
-        return thermal / math.sqrt(1.0 + (thermal / self.best_q) ** 2)
 
 
 def draw_receivers(
     profile: ReceiverProfile, media_lanes: int, uniform: Callable[[str, int], float]
 ) -> tuple[ReceiverLane, ...]:
-    """The receivers of a specimen; ``uniform(key, lane)`` in (0, 1) draws each lane's sensitivity."""
+    """The receivers of a specimen; ``uniform(key, lane)`` in (0, 1) draws what differs between lanes."""
     lanes = []
     for lane in range(1, media_lanes + 1):
-        spread_db = profile.sensitivity_spread_db * (2.0 * uniform("receiver sensitivity", lane) - 1.0)
-        sensitivity_w = w_from_dbm(profile.sensitivity_dbm + spread_db)
-        thermal_q = _SENSITIVITY_Q / math.sqrt(1.0 - (_SENSITIVITY_Q / profile.best_q) ** 2)
-        error_db = profile.snr_error_db * (2.0 * uniform("snr monitor", lane) - 1.0)
-        lanes.append(ReceiverLane(thermal_q / sensitivity_w, profile.best_q, error_db))
+        noise_db = profile.thermal_noise_spread_db * (2.0 * uniform("receiver noise", lane) - 1.0)
+        lanes.append(
+            ReceiverLane(
+                ReceiverParameters(
+                    thermal_noise_w=profile.thermal_noise_uw[lane - 1] * 1e-6 * ratio_from_db(noise_db),
+                    responsivity_a_per_w=profile.responsivity_a_per_w,
+                    overload_w=w_from_dbm(profile.overload_dbm[lane - 1]),
+                    bandwidth_hz=profile.bandwidth_ghz * 1e9,
+                    equaliser_taps=profile.equaliser_taps,
+                    implementation_noise=profile.implementation_noise,
+                    jitter_ui_rms=profile.jitter_ps * 1e-12 * PAM4_RATE_BD,
+                    error_propagation=profile.error_propagation[lane - 1],
+                ),
+                crosstalk=ratio_from_db(-profile.crosstalk_db[lane - 1]),
+                snr_error_db=profile.snr_error_db * (2.0 * uniform("snr monitor", lane) - 1.0),
+            )
+        )
     return tuple(lanes)
 
 
-def bit_error_ratio(q: float) -> float:
-    """Share of wrong bits: 3/8 erfc(Q / sqrt 2)."""
-    return 0.375 * math.erfc(q / math.sqrt(2.0))
+class Receivers:
+    """Per media lane, from 1. Light and lock are looked after by :meth:`look` alone."""
+
+    def __init__(self, lanes: Sequence[ReceiverLane], light: ReceivedLight) -> None:
+        self._lanes = tuple(lanes)
+        self._light = light
+        self._best = tuple(undisturbed(lane.parameters) for lane in self._lanes)
+        self._last: dict[int, tuple[tuple[Beam, ...], float, Reception]] = {}
+        self._judged_light: list[tuple[Beam, ...] | None] = [None] * len(self._lanes)
+        self._judged: list[Reception] = [DARK] * len(self._lanes)
+        self._locked = [True] * len(self._lanes)
+
+    def reset(self) -> None:
+        """Power or reset: no lane is taken for dark, and none for unlocked, before the first look."""
+        self._light.reset()
+        self._locked = [True] * len(self._lanes)
+
+    def look(self) -> tuple[float, ...]:
+        """What the RxPower monitor looks at, of each lane, watts; called on the module's own grid."""
+        monitored_w = self._light.look()
+        self._judge()
+        self._locked = [self._holds(lane, was) for lane, was in enumerate(self._locked, start=1)]
+        return monitored_w
+
+    def dark(self, lane: int) -> bool:
+        """Whether the lane had too little light when it was looked at."""
+        return self._light.dark(lane)
+
+    def locked(self, lane: int) -> bool:
+        """Whether the lane held its clock and its equaliser when it was looked at; never in the dark."""
+        return self._locked[lane - 1]
+
+    def heard(self, lane: int) -> LineSignal | None:
+        """The bits that the lane's light brings now, with the receiver's errors; None in the dark, or from
+        light that carries none."""
+        beams = () if self.dark(lane) else self._light.light(lane)
+        beam = strongest(beams)
+        if beam is None or beam.signal is None:
+            return None
+        if not self.locked(lane):
+            return NOISE
+        found = self._received(lane, beams)
+        return beam.signal.worsened(found.ber, found.burst_bits)
+
+    def reception(self, lane: int) -> Reception:
+        """What becomes of the light on a lane's photodiode now, beside what shone on its neighbours' at the
+        last look."""
+        return DARK if self.dark(lane) else self._received(lane, self._light.light(lane))
+
+    def undisturbed(self, lane: int) -> Reception:
+        """The best that a lane makes of anything: an electrical loopback."""
+        return self._best[lane - 1]
+
+    def shown_quality_db(self, lane: int, reception: Reception) -> tuple[float, float]:
+        """SNR and LTP, dB, as the module measures them."""
+        if reception.closed:
+            return 0.0, 0.0
+        error_db = self._lanes[lane - 1].snr_error_db
+        return max(0.0, reception.snr_db + error_db), max(0.0, reception.ltp_db + error_db)
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _received(self, lane: int, beams: tuple[Beam, ...]) -> Reception:
+        of_lane = self._lanes[lane - 1]
+        seen = self._light.seen
+        aggressor_w = of_lane.crosstalk * math.hypot(
+            *(_oma_w(seen[other - 1]) for other in self._neighbours(lane))
+        )
+        last = self._last.get(lane)
+        if last is not None and last[1] == aggressor_w and last[0] == beams:
+            return last[2]
+        reception = receive(beams, of_lane.parameters, aggressor_oma_w=aggressor_w)
+        self._last[lane] = (beams, aggressor_w, reception)
+        return reception
+
+    def _neighbours(self, lane: int) -> list[int]:
+        return [other for other in (lane - 1, lane + 1) if 1 <= other <= len(self._lanes)]
+
+    def _judge(self) -> None:
+        """Work out anew what a lane finds when its light, or a neighbour's, is another than it was."""
+        seen = self._light.seen
+        moved = {
+            lane
+            for lane, beams in enumerate(seen, start=1)
+            if not _alike(beams, self._judged_light[lane - 1])
+        }
+        for lane in moved:
+            self._judged_light[lane - 1] = seen[lane - 1]
+        for lane in {near for of in moved for near in (of, *self._neighbours(of))}:
+            self._judged[lane - 1] = self._received(lane, seen[lane - 1])
+
+    def _holds(self, lane: int, was: bool) -> bool:
+        beam = strongest(self._light.seen[lane - 1])
+        if self._light.dark(lane) or beam is None or beam.signal is None:
+            return False
+        found = self._judged[lane - 1]
+        return found.locked if was else found.ber <= _RELOCK_BER and found.off_rate_ppm <= _RELOCK_PPM
 
 
-def snr_db(q: float) -> float:
-    """Signal to noise ratio: 10 lg(5 Q^2); 0 in the dark, never below."""
-    return max(0.0, 10.0 * math.log10(5.0 * q * q)) if q > 0.0 else 0.0
+def _oma_w(beams: tuple[Beam, ...]) -> float:
+    beam = strongest(beams)
+    return beam.oma_w if beam is not None else 0.0
 
 
-def level_transition_db(q: float) -> float:
-    """LTP: 10 lg(exp(Q^2 / 2) / 2), never below 0."""
-    return max(0.0, 10.0 * (q * q / 2.0 * math.log10(math.e) - math.log10(2.0)))
+def _alike(beams: tuple[Beam, ...], before: tuple[Beam, ...] | None) -> bool:
+    """Whether a receiver finds the same in both, but for a little."""
+    return before is not None and (
+        beams == before or (len(beams) == len(before) and all(map(_alike_beams, beams, before)))
+    )
 
 
-def frame_error_ratio(bers: Sequence[float]) -> float:
-    """Share of KP4 codewords with more wrong symbols than can be corrected, of codewords spread evenly over
-    lanes with these bit error ratios; errors are taken as independent."""
-    mean_ber = min(1.0, sum(bers) / len(bers))
-    if mean_ber < _NO_FRAME_ERRORS_BER:
-        return 0.0
-    wrong = 1.0 - (1.0 - mean_ber) ** _SYMBOL_BITS
-    if wrong >= 1.0:
-        return 1.0
-    odds = wrong / (1.0 - wrong)
-    if _CODEWORD_SYMBOLS * wrong > _CORRECTABLE:
-        return 1.0 - sum(_exactly(errors, wrong) for errors in range(_CORRECTABLE + 1))
-    total = 0.0
-    term = _exactly(_CORRECTABLE + 1, wrong)
-    for errors in range(_CORRECTABLE + 1, _CODEWORD_SYMBOLS):
-        total += term
-        term *= (_CODEWORD_SYMBOLS - errors) / (errors + 1) * odds
-        if term < 1e-12 * total:
-            break
-    return total
+def _alike_beams(beam: Beam, before: Beam) -> bool:
+    now, then = beam.modulation, before.modulation
+    return (
+        beam.source == before.source
+        and _near(beam.power_w, before.power_w)
+        and (
+            now is then
+            or now == then
+            or (
+                now.symbol_rate_bd == then.symbol_rate_bd
+                and _near(now.oma_ratio, then.oma_ratio)
+                and _near(now.bandwidth_hz, then.bandwidth_hz)
+            )
+        )
+        and abs(beam.dispersion_ps_nm - before.dispersion_ps_nm) <= _NEAR_PS_NM
+        and len(beam.echoes) == len(before.echoes)
+        and all(
+            _near(echo.field_ratio, old.field_ratio) and abs(echo.phase_rad - old.phase_rad) <= _NEAR_RAD
+            for echo, old in zip(beam.echoes, before.echoes, strict=True)
+        )
+    )
 
 
-def _exactly(errors: int, wrong: float) -> float:
-    """Chance of this many wrong symbols in a codeword."""
-    good = _CODEWORD_SYMBOLS - errors
-    return math.comb(_CODEWORD_SYMBOLS, errors) * wrong**errors * (1.0 - wrong) ** good
+def _near(value: float, before: float) -> bool:
+    return value == before or abs(value - before) <= _NEAR * before

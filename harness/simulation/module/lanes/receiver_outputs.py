@@ -6,7 +6,7 @@ from drivers.cmis.fields import encode
 from drivers.cmis.memory_map import FIELDS
 from harness.simulation.module.interface.flags import FlagRegisters
 from harness.simulation.module.interface.registers import Registers
-from harness.simulation.module.lanes.received_light import ReceivedLight
+from harness.simulation.module.lanes.receiver import Receivers
 from harness.simulation.module.lanes.signal_paths import SignalPaths
 from harness.simulation.module.machines.data_paths import DataPath, DataPaths
 from harness.simulation.module.states import may_emit
@@ -21,13 +21,13 @@ class ReceiverOutputs:
         flags: FlagRegisters,
         data_paths: DataPaths,
         signals: SignalPaths,
-        light: ReceivedLight,
+        receivers: Receivers,
     ) -> None:
         self._registers = registers
         self._flags = flags
         self._data_paths = data_paths
         self._signals = signals
-        self._light = light
+        self._receivers = receivers
         self._shown = 0
 
     def reset(self) -> None:
@@ -47,14 +47,14 @@ class ReceiverOutputs:
             self._flags.latch("OutputStatusChangedFlagRx", changed)
 
     def _valid_lanes(self, path: DataPath, disabled: int) -> int:
-        """Host lanes of a path whose output carries a signal: each needs the light of its media lane."""
+        """Host lanes of a path whose output carries a signal: each needs the lock of its media lane."""
         if not may_emit(path.state):
             return 0
         ratio = len(path.host_lanes) / len(path.media_lanes)
         valid = 0
         for index, host_lane in enumerate(path.host_lanes):
             media_lane = path.media_lanes[int(index / ratio)]
-            fed = not self._light.dark(media_lane) or self._signals.host_output_is_own(host_lane)
+            fed = self._receivers.locked(media_lane) or self._signals.host_output_is_own(host_lane)
             if fed and not disabled >> host_lane - 1 & 1:
                 valid |= 1 << host_lane - 1
         return valid

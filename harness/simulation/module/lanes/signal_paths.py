@@ -15,23 +15,17 @@ A loop that nothing feeds carries nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from harness.simulation.light.beam import strongest
+from harness.simulation.light.reception import DARK, Reception
 from harness.simulation.module.interface.registers import Registers
-from harness.simulation.module.lanes.received_light import ReceivedLight
-from harness.simulation.module.lanes.receiver import (
-    ReceiverLane,
-    bit_error_ratio,
-    level_transition_db,
-    snr_db,
-)
+from harness.simulation.module.lanes.receiver import Receivers
 from harness.simulation.module.machines.data_paths import DataPath, DataPaths
 from harness.simulation.module.profile.applications import HOST_LANES
 from harness.simulation.module.states import may_emit
 from harness.simulation.ports import HostSurroundings
-from harness.simulation.signals import TRAFFIC, UNKNOWN, LineSignal, Pattern
+from harness.simulation.signals import NOISE, TRAFFIC, UNKNOWN, LineSignal, Pattern
 
 _ALL = 0xFF
 
@@ -70,10 +64,6 @@ class HostControls:
         )
 
 
-NOISE = LineSignal((UNKNOWN,), 0.5)
-"""What an output that is not squelched carries without light."""
-
-
 class HostTraffic:
     """A host that sends traffic on every lane."""
 
@@ -88,14 +78,12 @@ class SignalPaths:
     def __init__(
         self,
         data_paths: DataPaths,
-        receivers: Sequence[ReceiverLane],
+        receivers: Receivers,
         host: HostSurroundings,
-        light: ReceivedLight,
     ) -> None:
         self._data_paths = data_paths
-        self._receivers = tuple(receivers)
+        self._receivers = receivers
         self._host = host
-        self._light = light
         self._asking: set[tuple[str, int]] = set()
         self.host = IDLE
         self.media = IDLE
@@ -124,19 +112,16 @@ class SignalPaths:
         """What the light of a transmitter carries; None while it is off."""
         return self.egress(lane) if self._data_paths.lit(lane) else None
 
-    def q_factor(self, lane: int) -> float:
-        """Q of a media lane's receiver: 0 in the dark, with the electrical loopback the best there is."""
+    def reception(self, lane: int) -> Reception:
+        """What a media lane's receiver finds: nothing in the dark or without lock, with the electrical
+        loopback the best there is."""
         if self._looped(self.media.output_loopback, lane):
-            return self._receivers[lane - 1].best_q
-        return 0.0 if self._light.dark(lane) else self._received_q(lane)
+            return self._receivers.undisturbed(lane)
+        return self._receivers.reception(lane) if self._receivers.locked(lane) else DARK
 
     def quality(self, lane: int) -> tuple[float, float]:
-        """SNR and LTP of a media lane in dB, as the module measures them; 0 without light."""
-        q = self.q_factor(lane)
-        if q <= 0.0:
-            return 0.0, 0.0
-        error_db = self._receivers[lane - 1].snr_error_db
-        return max(0.0, snr_db(q) + error_db), max(0.0, level_transition_db(q) + error_db)
+        """SNR and LTP of a media lane in dB, as the module measures them; 0 without light or lock."""
+        return self._receivers.shown_quality_db(lane, self.reception(lane))
 
     def egress(self, lane: int) -> LineSignal | None:
         """What goes to the transmitter of a media lane."""
@@ -185,34 +170,26 @@ class SignalPaths:
         if self.media.generating >> lane - 1 & 1:
             return _generated(self.media, lane)
         if self._looped(self.media.input_loopback, lane):
-            return self._received(lane)
+            return self._receivers.heard(lane)
         streams: tuple[Pattern | None, ...] = ()
-        bers = []
+        signals = []
         for host_lane in _host_lanes_of(path, lane):
             signal = self.host_input(host_lane)
             if signal is None:
                 return None
             streams += signal.streams if len(signal.streams) == 1 else (UNKNOWN,)
-            bers.append(signal.ber)
+            signals.append(signal)
         if len(path.host_lanes) < len(path.media_lanes) and streams != (None,):
             streams = (UNKNOWN,)
-        return LineSignal(streams, sum(bers) / len(bers))
+        ber = sum(signal.ber for signal in signals) / len(signals)
+        return LineSignal(streams, ber, max(signal.burst_bits for signal in signals))
 
     def _ingress(self, lane: int) -> LineSignal | None:
         if self._active(self._data_paths.path_of_media(lane)) is None:
             return None
         if self._looped(self.media.output_loopback, lane):
             return self.egress(lane)
-        return self._received(lane)
-
-    def _received(self, lane: int) -> LineSignal | None:
-        beam = None if self._light.dark(lane) else strongest(self._light.light(lane))
-        if beam is None or beam.signal is None:
-            return None
-        return beam.signal.worsened(bit_error_ratio(self._received_q(lane)))
-
-    def _received_q(self, lane: int) -> float:
-        return self._receivers[lane - 1].q_factor(self._light.power_w(lane))
+        return self._receivers.heard(lane)
 
     def _host_output(self, host_lane: int) -> LineSignal | None:
         path = self._active(self._data_paths.path_of(host_lane))
@@ -225,11 +202,11 @@ class SignalPaths:
         media_lane = _media_lane_of(path, host_lane)
         signal = self.ingress(media_lane)
         if signal is None or signal.is_traffic:
-            return signal if signal is None else LineSignal((None,), signal.ber)
+            return signal if signal is None else replace(signal, streams=(None,))
         shares = _host_lanes_of(path, media_lane)
         if len(shares) == len(signal.streams):
-            return LineSignal((signal.streams[shares.index(host_lane)],), signal.ber)
-        return LineSignal((UNKNOWN,), signal.ber)
+            return replace(signal, streams=(signal.streams[shares.index(host_lane)],))
+        return replace(signal, streams=(UNKNOWN,))
 
     def _host_input(self, host_lane: int) -> LineSignal | None:
         if self._active(self._data_paths.path_of(host_lane)) is None:

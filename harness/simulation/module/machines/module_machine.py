@@ -76,6 +76,11 @@ class ModuleMachine:
         """The SoftwareReset bit: as a pulse of ResetL."""
         self._restart()
 
+    def fail(self) -> None:
+        """Something is wrong that the module cannot go on with: ModuleFault, until a reset."""
+        if self.state.answers and self.state is not ModuleState.FAULT:
+            self._enter(ModuleState.FAULT)
+
     def evaluate(self) -> None:
         """Take the exits that are open now. Called after any input of the machine changed."""
         context = self._context

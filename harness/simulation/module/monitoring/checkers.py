@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.simulation.light.reception import HIGHEST_LOCKED_BER
 from harness.simulation.signals import LineSignal, Pattern
 from harness.simulation.world import NS_PER_S
-
-_HIGHEST_LOCKED_BER = 0.02  # above, no checker recognises its pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,11 @@ class Checker:
     """The checker of one lane. It never looks by itself: :meth:`look` is called at instants that do not
     depend on who reads, and what lies between two of them is counted as the later one finds it.
 
-    ``draw(mean, start_ns)``: number of errors in the slice from ``start_ns`` on.
+    ``draw(mean, burst_bits, start_ns)``: number of errors in the slice from ``start_ns`` on, where so many
+    are to be expected, so many at a time.
     """
 
-    def __init__(self, draw: Callable[[float, int], int]) -> None:
+    def __init__(self, draw: Callable[[float, float, int], int]) -> None:
         self._draw = draw
         self.reset()
 
@@ -87,7 +87,7 @@ class Checker:
         bits = round(bit_rate * (now_ns - self._counted_to_ns) / NS_PER_S)
         if found and self.locked and bits > 0 and not self.held:
             assert signal is not None
-            errors = self._draw(signal.ber * bits, self._counted_to_ns)
+            errors = min(bits, self._draw(signal.ber * bits, signal.burst_bits, self._counted_to_ns))
             self.count = Count(self.count.errors + errors, self.count.bits + bits, self.count.lost)
         elif not found and not self.held:
             self.count = Count(self.count.errors, self.count.bits, lost=True)
@@ -114,5 +114,5 @@ class Checker:
             signal is not None
             and self.pattern is not None
             and signal.carries(self.pattern)
-            and signal.ber < _HIGHEST_LOCKED_BER
+            and signal.ber < HIGHEST_LOCKED_BER
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from drivers.cmis.codes import DataPathState
 from harness.simulation.module.interface.flags import FlagRegisters
+from harness.simulation.module.lanes.emitted_light import EmittedLight
 from harness.simulation.module.lanes.host_watch import HostWatch
-from harness.simulation.module.lanes.received_light import ReceivedLight
+from harness.simulation.module.lanes.receiver import Receivers
 from harness.simulation.module.machines.data_paths import DataPaths
 from harness.simulation.module.monitoring.diagnostics import Diagnostics
 from harness.simulation.module.monitoring.monitors import Monitors
@@ -21,7 +22,8 @@ class Conditions:
         profile: Profile,
         flags: FlagRegisters,
         data_paths: DataPaths,
-        light: ReceivedLight,
+        receivers: Receivers,
+        emitted: EmittedLight,
         host: HostWatch,
         monitors: Monitors,
         vdm: VdmMonitors,
@@ -30,7 +32,8 @@ class Conditions:
         self._profile = profile
         self._flags = flags
         self._data_paths = data_paths
-        self._light = light
+        self._receivers = receivers
+        self._emitted = emitted
         self._host = host
         self._monitors = monitors
         self._vdm = vdm
@@ -52,21 +55,23 @@ class Conditions:
 
     def _found(self) -> dict[str, int]:
         found = dict(self._monitors.conditions)
-        lost = sum(
-            1 << lane - 1
-            for lane, state in enumerate(self._data_paths.media_lane_states(), start=1)
-            if self._light.dark(lane) and state is not DataPathState.DPDeactivated
-        )
-        if lost:
-            found |= {"LOSFlagRx": lost, "CDRLOLFlagRx": lost}
+        for flag, lost in (
+            ("LOSFlagRx", self._receivers.dark),
+            ("CDRLOLFlagRx", lambda lane: not self._receivers.locked(lane)),
+        ):
+            mask = sum(
+                1 << lane - 1
+                for lane, state in enumerate(self._data_paths.media_lane_states(), start=1)
+                if state is not DataPathState.DPDeactivated and lost(lane)
+            )
+            if mask:
+                found[flag] = mask
         silent = self._host.silent
         if silent:
             found["LOSFlagTx"] = silent
             if self._profile.signal_integrity.cdr_tx:
                 found["CDRLOLFlagTx"] = silent
-        failed = sum(
-            1 << lane - 1 for lane in self._profile.faults.dead_media_lanes if self._data_paths.lit(lane)
-        )
+        failed = self._emitted.failed_mask()
         if failed:
             found["FailureFlagTx"] = failed
         found |= self._vdm.conditions

@@ -21,6 +21,7 @@ from typing import cast
 
 from drivers.cmis.fields import Scalar, Value, decode, encode
 from drivers.cmis.memory_map import FIELDS
+from harness.simulation.light.errors import error_count
 from harness.simulation.module.interface.flags import FlagRegisters
 from harness.simulation.module.interface.registers import Registers
 from harness.simulation.module.lanes.signal_paths import SideControls, SignalPaths
@@ -366,8 +367,10 @@ class Diagnostics:
         rate = application.media_lane_gbps * 1e9
         return rate if side == "Media" else rate * application.media_lanes / application.host_lanes
 
-    def _draws(self, *key: str | int) -> Callable[[float, int], int]:
-        return lambda mean, start_ns: self._world.noise.poisson(mean, *key, "bit errors", start_ns)
+    def _draws(self, *key: str | int) -> Callable[[float, float, int], int]:
+        return lambda mean, burst_bits, start_ns: error_count(
+            self._world.noise, mean, burst_bits, *key, "bit errors", start_ns
+        )
 
     def _number(self, name: str) -> int:
         value = decode(FIELDS[name], self._registers)

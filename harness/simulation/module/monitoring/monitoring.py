@@ -41,7 +41,9 @@ class Monitoring:
         self._lanes = lanes
         self._flat = flat
         calibration = draw_calibration(profile.monitors, profile.media_lanes, uniform)
-        monitors = Monitors(registers, calibration, bias_multiplier=profile.quirks.bias_multiplier)
+        monitors = self._monitors = Monitors(
+            registers, calibration, bias_multiplier=profile.quirks.bias_multiplier
+        )
         self._sampling = MonitorSampling(world, profile, monitors, data_paths, lanes.emitted, case)
         self._diagnostics = Diagnostics(
             world, registers, flags, profile, data_paths, lanes.signals, name=name
@@ -58,7 +60,15 @@ class Monitoring:
         )
         self._has_vdm = profile.vdm.supported
         self._conditions = Conditions(
-            profile, flags, data_paths, lanes.received, lanes.host, monitors, self._vdm, self._diagnostics
+            profile,
+            flags,
+            data_paths,
+            lanes.receivers,
+            lanes.emitted,
+            lanes.host,
+            monitors,
+            self._vdm,
+            self._diagnostics,
         )
 
     def reset(self) -> None:
@@ -68,13 +78,17 @@ class Monitoring:
 
     def look(self, vcc_v: float) -> None:
         """Look at everything; called on the module's own grid. ``vcc_v``: the supply now, volts."""
-        rx_w = self._lanes.received.look()
+        rx_w = self._lanes.receivers.look()
         self._lanes.host.look()
         self._diagnostics.look()
         if self._has_vdm:
             self._vdm.look()
         if not self._flat:
             self._sampling.look(vcc_v, rx_w)
+
+    def temperature_c(self) -> float:
+        """What the module takes for its temperature, Celsius; before the first sample minus infinity."""
+        return self._monitors.temperature_c
 
     def judge(self) -> None:
         """Latch the flags of all conditions that hold, and show the receivers' outputs."""

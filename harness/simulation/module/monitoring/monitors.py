@@ -6,8 +6,10 @@ module whose firmware polls its converters, whether a host looks or not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import add
 
 from drivers.cmis.fields import Field, Kind, decode
 from drivers.cmis.memory_map import FIELDS
@@ -60,10 +62,12 @@ def draw_calibration(
     bias_percent = per_lane(profile.bias_monitor_error_percent, "bias monitor", _BIAS_SPREAD_PERCENT)
     return Calibration(
         temperature_error_c=temperature_c + profile.temperature_offset_c,
-        vcc_factor=1.0 + vcc_percent / 100.0,
-        tx_factors=tuple(ratio_from_db(error_db) for error_db in tx_db),
-        rx_factors=tuple(ratio_from_db(error_db) for error_db in rx_db),
-        bias_factors=tuple(1.0 + percent / 100.0 for percent in bias_percent),
+        vcc_factor=1.0 + (vcc_percent + profile.vcc_offset_percent) / 100.0,
+        tx_factors=tuple(map(ratio_from_db, map(add, tx_db, profile.tx_power_monitor_offset_db))),
+        rx_factors=tuple(map(ratio_from_db, map(add, rx_db, profile.rx_power_monitor_offset_db))),
+        bias_factors=tuple(
+            1.0 + percent / 100.0 for percent in map(add, bias_percent, profile.bias_monitor_offset_percent)
+        ),
     )
 
 
@@ -94,10 +98,13 @@ class Monitors:
         self._thresholds: dict[str, tuple[float, ...]] = {}
         self.conditions: dict[str, int] = {}
         """Flag field to the bits that hold now (for a module-wide flag, 1)."""
+        self.temperature_c = -math.inf
+        """As last shown, Celsius; before the first sample minus infinity."""
 
     def reset(self) -> None:
         """Forget the conditions and read the thresholds of page 02h anew."""
         self.conditions = {}
+        self.temperature_c = -math.inf
         self._thresholds = {
             monitor: tuple(self._threshold(f"{monitor}{side}Threshold") for side in THRESHOLD_SIDES)
             for monitor in ("TempMon", "VccMon", "TxPower", "TxBias", "RxPower")
@@ -119,6 +126,7 @@ class Monitors:
                 ("RxPower", rx_w),
             )
         }
+        (self.temperature_c,) = shown["TempMonValue"]
         self.conditions = {
             **self._judge("TempMon", "TempMon{side}Flag", shown["TempMonValue"], (True,)),
             **self._judge("VccMon", "VccMon{side}Flag", shown["VccMonVoltage"], (True,)),

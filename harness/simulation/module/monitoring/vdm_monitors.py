@@ -17,12 +17,14 @@ from functools import lru_cache
 from drivers.cmis.codes import DataPathState
 from drivers.cmis.fields import Scalar, Value, encode, f16_from_float, f16_to_float
 from drivers.cmis.memory_map import FIELDS
+from harness.signal.kp4 import CODEWORD_BITS
+from harness.simulation.light.errors import codeword_error_ratio, error_count
 from harness.simulation.module.interface.registers import Registers
-from harness.simulation.module.lanes.receiver import CODEWORD_BITS, frame_error_ratio
 from harness.simulation.module.lanes.signal_paths import SignalPaths
 from harness.simulation.module.machines.data_paths import DataPaths
 from harness.simulation.module.profile import Profile
 from harness.simulation.module.profile.monitors import VdmProfile
+from harness.simulation.signals import LineSignal
 from harness.simulation.world import Event, World, ns_from_s
 
 _FREEZE = FIELDS["VDMFreezeRequest"]
@@ -210,7 +212,8 @@ class VdmMonitors:
 
     def _sample(self, now_ns: int) -> None:
         now: dict[tuple[str, int], float] = {}
-        framed: list[float] = []
+        framed: list[LineSignal] = []
+        unframed = False
         frames = 0.0
         in_use = False
         laser_temp_c = self._laser_temp_c()
@@ -223,21 +226,32 @@ class VdmMonitors:
             now["snr_db", lane], now["ltp_db", lane] = self._signals.quality(lane)
             signal = self._signals.ingress(lane)
             if signal is None or not signal.is_traffic:
-                now["prefec_ber", lane] = framed_ber = _NOT_FRAMED_BER
-                framed.append(framed_ber)
+                now["prefec_ber", lane] = _NOT_FRAMED_BER
+                unframed = True
                 continue
             app_sel = self._data_paths.config[path.host_lanes[0] - 1].app_sel
             bits = self._applications[app_sel - 1].media_lane_gbps * 1e9 * self._profile.update_s
-            errors = self._world.noise.poisson(signal.ber * bits, *self._key, "pre-FEC errors", lane, now_ns)
+            errors = error_count(
+                self._world.noise,
+                signal.ber * bits,
+                signal.burst_bits,
+                *self._key,
+                "pre-FEC errors",
+                lane,
+                now_ns,
+            )
             now["prefec_ber", lane] = errors / bits
             self._remember("prefec_ber", lane, errors / bits)
-            framed.append(signal.ber)
+            framed.append(signal)
             frames += bits / CODEWORD_BITS
         if in_use:
-            if not frames or _NOT_FRAMED_BER in framed:
+            if unframed or not framed:
                 now["ferc", 0] = _NOT_FRAMED_FERC
             else:
-                mean = frame_error_ratio(framed) * frames
+                lost_share = codeword_error_ratio(
+                    [signal.ber for signal in framed], [signal.burst_bits for signal in framed]
+                )
+                mean = lost_share * frames
                 lost = self._world.noise.poisson(mean, *self._key, "frame errors", now_ns)
                 now["ferc", 0] = min(1.0, lost / frames)
                 self._remember("ferc", 0, now["ferc", 0])

@@ -17,8 +17,6 @@ class FaultProfile:
     """Host lanes whose data path never leaves DPInit."""
     slower_than_advertised: bool = False
     """The times of ``[timing]`` may be above what the module advertises, or the standard allows."""
-    dead_media_lanes: tuple[int, ...] = field(default=(), metadata={**limits(1, 8), "longest": 8})
-    """Media lanes whose laser emits nothing, at any bias."""
     powers_up: bool = True
     """False: the module stays in ModulePwrUp."""
     module_fault_cause: int = field(default=0, metadata=limits(0, 6))

@@ -178,6 +178,11 @@ class _Learnt:
                 self._learn(key, lambda name=name, read=read: read(name))  # type: ignore[misc]
         self._learn("identity.oui", lambda: int.from_bytes(image.get(0, 0, FIELDS["VendorOUI"].byte, 3)))
         self._learn_consumption()
+        for key, name in (("los", "RxLOSType"), ("power", "RxPowerMeasurementType")):
+            self._learn(
+                f"receiver.{key}_measures",
+                lambda name=name: "average" if get_int(image, name) else "oma",  # type: ignore[misc]
+            )
         self._learn("cdb.epl_pages", lambda: _EPL_PAGES.get(get_int(image, "CdbMaxPagesEPL")))
         self._learn("management.banks", lambda: {0: 1, 1: 2, 2: 4}.get(get_int(image, "BanksSupported")))
         self._learn("quirks.bias_multiplier", lambda: information.bias_multiplier(image))

@@ -4,6 +4,7 @@ A profile is untrusted input: its size is bounded, every key, type, length and r
 mistake is one line that names file and key. ``extends = "<name>"`` takes another profile and states only the
 differences; tables are merged, values and lists replaced. docs/profiles.md describes every key.
 
+Tables ``[[defect]]`` are applied to what was read and checked, once: nothing else knows of them.
 What a profile leaves out of the optional keys is drawn from the specimen's number, as real modules spread.
 """
 
@@ -21,13 +22,15 @@ from harness.simulation.module.profile.applications import (
     beyond,
 )
 from harness.simulation.module.profile.cdb import EPL_PAGES, LONGEST_FOREGROUND_S, CdbProfile, with_quirks
+from harness.simulation.module.profile.defects import read_defects, with_defects
 from harness.simulation.module.profile.faults import FaultProfile
 from harness.simulation.module.profile.management import TimingProfile
 from harness.simulation.module.profile.memory import read_memory
-from harness.simulation.module.profile.optics import ReceiverProfile
 from harness.simulation.module.profile.profile import SECTIONS, Profile
 from harness.simulation.module.profile.quirks import vendor_name
+from harness.simulation.module.profile.receiver import ReceiverProfile
 from harness.simulation.module.profile.section_reading import has_required_keys, read_section
+from harness.simulation.module.profile.transmitter import shares_lasers
 from harness.tables import Table, TableError, read_table
 from harness.text import printable_text
 
@@ -35,6 +38,7 @@ FOLDER = Path(__file__).resolve().parents[4] / "fixtures" / "modules"
 """Where profiles are looked up by name."""
 
 _MAX_TEXT = 200
+_SLOWER = "faults.slower_than_advertised = true"
 _SLOW_START = "quirks.firmware_start_s"
 _MAX_DEPTH_OF_EXTENDS = 8
 
@@ -121,17 +125,20 @@ def _build(path: Path, table: Table) -> Profile:
         for key, kind in SECTIONS.items()
     }
     applications = _applications(table, lanes)
-    _check_together(table, sections, lanes)
+    defects = read_defects(table, lanes)
+    _check_together(table, sections)
     table.end()
     table.finish()
-    return Profile(
+    stated = Profile(
         name=path.stem,
         description=description,
         media_lanes=media_lanes,
         applications=applications,
         memory=memory,
+        defects=defects,
         **sections,
     )
+    return with_defects(stated)
 
 
 def _applications(table: Table, media_lanes: int | None) -> tuple[ApplicationProfile, ...]:
@@ -156,13 +163,14 @@ def _applications(table: Table, media_lanes: int | None) -> tuple[ApplicationPro
     return tuple(found)
 
 
-def _check_together(table: Table, sections: Mapping[str, Any], media_lanes: int | None) -> None:
+def _check_together(table: Table, sections: Mapping[str, Any]) -> None:
     """What no key says by itself."""
-    if media_lanes is not None:
-        for lane in sections["faults"].dead_media_lanes:
-            if media_lanes < lane <= HOST_LANES:
-                table.complain("faults.dead_media_lanes", f"{lane}, but the module has {media_lanes}")
     _check_times(table, sections["timing"], sections["faults"])
+    if sections["medium"].multiplexed and shares_lasers(sections["transmitter"]):
+        table.complain(
+            "transmitter.laser_of_lane",
+            "lanes that share a laser have one wavelength, and medium.multiplexed wants one for each lane",
+        )
     receiver: ReceiverProfile = sections["receiver"]
     if receiver.los_deassert_dbm < receiver.los_assert_dbm:
         table.complain("receiver.los_deassert_dbm", "must not be below los_assert_dbm")
@@ -182,6 +190,8 @@ def _check_together(table: Table, sections: Mapping[str, Any], media_lanes: int 
 def _check_times(table: Table, timing: TimingProfile, faults: FaultProfile) -> None:
     if faults.slower_than_advertised:
         return
+    if timing.bring_up_excess > 0.0:
+        table.complain("timing.bring_up_excess", f"above 0 it needs {_SLOWER}")
     try:
         bounds_s = timing.bounds_s()
     except CmisError:
@@ -192,5 +202,5 @@ def _check_times(table: Table, timing: TimingProfile, faults: FaultProfile) -> N
             table.complain(
                 f"timing.{key}",
                 f"{actual_s:g} s is above {bound_s:g} s, which the module advertises or the standard allows; "
-                "faults.slower_than_advertised = true permits that",
+                f"{_SLOWER} permits that",
             )

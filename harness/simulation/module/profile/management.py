@@ -64,6 +64,8 @@ class TimingProfile:
     tx_disable_s: float | None = field(default=None, metadata=limits(0, 60))
     tx_enable_s: float | None = field(default=None, metadata=limits(0, 60))
     config_s: float | None = field(default=None, metadata=limits(0, 60))
+    bring_up_excess: float = field(default=0.0, metadata=limits(0, 10))
+    """On top of ModulePwrUp, DPInit and DPTxTurnOn: this multiple of what is advertised."""
 
     def bounds_s(self) -> dict[str, float]:
         """Upper bounds of the actual times by their keys: as advertised, or the standard's.
@@ -97,3 +99,8 @@ class PowerProfile:
     """On top of ready, for all media lanes initialised."""
     laser_supply_efficiency: float = field(metadata=limits(0.05, 1))
     temperature_w_per_c: float = field(metadata=limits(-1, 1))
+    leakage_w: float = field(default=0.0, metadata=limits(0, 60))
+    """On top of ready; doubles with every ``leakage_doubling_c``, so that the module may heat itself up."""
+    leakage_doubling_c: float = field(default=10.0, metadata=limits(5, 100))
+    shutdown_temp_c: float = field(default=105.0, metadata=limits(30, 127))
+    """Above this reading of its own temperature monitor the module shuts down: ModuleFault, cause 6."""

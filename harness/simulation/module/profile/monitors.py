@@ -9,7 +9,8 @@ from harness.simulation.module.profile.rules import QUAD, limits, per_lane
 
 @dataclass(frozen=True, slots=True)
 class MonitorProfile:
-    """Calibration errors of the module's monitors; each is drawn for the specimen when left out."""
+    """Errors of the module's monitors. Those of calibration are drawn for the specimen when left out and have
+    the offsets on top. ``*_stuck``: the share of every change that a monitor no longer shows."""
 
     temperature_offset_c: float = field(metadata=limits(-20, 20))
     temperature_error_c: float | None = field(default=None, metadata=limits(-50, 50))
@@ -17,6 +18,17 @@ class MonitorProfile:
     tx_power_monitor_error_db: tuple[float, ...] | None = field(default=None, metadata=per_lane(-20, 20))
     rx_power_monitor_error_db: tuple[float, ...] | None = field(default=None, metadata=per_lane(-20, 20))
     bias_monitor_error_percent: tuple[float, ...] | None = field(default=None, metadata=per_lane(-90, 200))
+    vcc_offset_percent: float = field(default=0.0, metadata=limits(-50, 50))
+    tx_power_monitor_offset_db: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-20, 20))
+    rx_power_monitor_offset_db: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-20, 20))
+    bias_monitor_offset_percent: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-90, 200))
+    stuck_after_s: float = field(default=30.0, metadata=limits(0, 1e6))
+    """After power-up or reset; what a monitor sees then is what it sticks to."""
+    temperature_stuck: float = field(default=0.0, metadata=limits(0, 1))
+    vcc_stuck: float = field(default=0.0, metadata=limits(0, 1))
+    tx_power_monitor_stuck: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(0, 1))
+    rx_power_monitor_stuck: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(0, 1))
+    bias_monitor_stuck: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(0, 1))
 
 
 @dataclass(frozen=True, slots=True)

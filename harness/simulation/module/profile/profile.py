@@ -20,8 +20,10 @@ from harness.simulation.module.profile.management import ManagementProfile, Powe
 from harness.simulation.module.profile.medium import MediumProfile
 from harness.simulation.module.profile.memory import MemoryProfile
 from harness.simulation.module.profile.monitors import MonitorProfile, ThresholdProfile, VdmProfile
-from harness.simulation.module.profile.optics import ReceiverProfile, TransmitterProfile
 from harness.simulation.module.profile.quirks import QuirkProfile
+from harness.simulation.module.profile.receiver import ReceiverProfile
+from harness.simulation.module.profile.stated_defect import StatedDefect
+from harness.simulation.module.profile.transmitter import TransmitterProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Profile:
     quirks: QuirkProfile = field(default_factory=QuirkProfile)
     memory: MemoryProfile = field(default_factory=MemoryProfile)
     medium: MediumProfile = field(default_factory=MediumProfile)
+    defects: tuple[StatedDefect, ...] = ()
+    """For display: what they do is in the other sections' numbers already."""
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -71,5 +75,5 @@ SECTIONS: Mapping[str, type[Any]] = {
     "medium": MediumProfile,
     "quirks": QuirkProfile,
 }
-"""Sections of a profile but ``memory``, which holds pages by name, and ``application``, of which there are
-several."""
+"""Sections of a profile but ``memory``, which holds pages by name, and ``application`` and ``defect``, of
+which there may be several."""

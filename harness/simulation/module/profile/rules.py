@@ -18,5 +18,5 @@ def limits(low: float, high: float) -> dict[str, Any]:
 
 
 def per_lane(low: float, high: float) -> dict[str, Any]:
-    """A list with one number per media lane, each within these ends."""
+    """A list with one number per media lane, each within these ends. One value as default is each lane's."""
     return {"low": low, "high": high, "length": PER_LANE}

@@ -3,7 +3,7 @@
 What a key may hold stands beside the field, in its metadata: ``low`` and ``high`` (numbers), ``longest``
 (characters of a text, entries of a list), ``choices``, and ``length`` of a list: a number, or
 :data:`~harness.simulation.module.profile.rules.PER_LANE`. A list with one value per media lane may be written
-as one number: the same for all lanes.
+as one number: the same for all lanes; so does a default of one value.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_section(table: Table, kind: type[_Section], media_lanes: int | None) ->
         if table.has(name):
             values[name] = _value(table, name, hint, rules, media_lanes)
         else:
-            values[name] = _default(table, item, hint)
+            values[name] = _default(table, item, hint, media_lanes)
     table.end()
     return kind(**values)
 
@@ -47,10 +47,11 @@ def _is_required(item: dataclasses.Field[Any]) -> bool:
     return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
 
 
-def _default(table: Table, item: dataclasses.Field[Any], hint: Any) -> Any:
+def _default(table: Table, item: dataclasses.Field[Any], hint: Any, media_lanes: int | None) -> Any:
     table.raw(item.name)  # so that it is named among the keys that are known here
     if item.default is not dataclasses.MISSING:
-        return item.default
+        for_all_lanes = item.metadata.get("length") == PER_LANE and item.default and len(item.default) == 1
+        return item.default * (media_lanes or 1) if for_all_lanes else item.default
     if item.default_factory is not dataclasses.MISSING:
         return item.default_factory()
     table.complain(item.name, f"is missing; expected {expected(hint, item.metadata)}")

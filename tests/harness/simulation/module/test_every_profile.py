@@ -32,6 +32,8 @@ STOPPED = {
     "flat-dac": "flat: the module has no data paths",
     "dr4-lane2-stuck-config": "host lane 2, 11h:202-205 ConfigStatus",
 }
+# Lanes whose monitor of the launch power is beyond its thresholds.
+FLAGGED = {("dr4-lane3-weak", 3), ("dr4-monitor-off", 1)}
 NAMES = profile_names()
 COMING_UP = tuple(name for name in NAMES if name not in STOPPED)
 
@@ -86,7 +88,7 @@ def test_a_profile_comes_up_or_the_host_says_why_not(make_bench: MakeBench, name
     for lane in monitors:
         assert bench.module.launch_power_w(lane.lane) > 0.1e-3
         assert lane.tx_power_w is not None
-        if name != "dr4-lane3-weak":
+        if (name, lane.lane) not in FLAGGED:
             assert thresholds.verdict(lane.tx_power_w) == "ok"
 
 

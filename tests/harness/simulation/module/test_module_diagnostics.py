@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivers.units import w_from_dbm
+from harness.simulation.light.reception import ReceiverParameters, receive
+from harness.simulation.module.lanes.receiver import draw_receivers
 from harness.simulation.module.profile import Profile, load_profile
 from harness.simulation.module.profile.diagnostics import DiagnosticsProfile
 from harness.simulation.signals import UNKNOWN, LineSignal, Pattern
@@ -233,9 +235,10 @@ def test_a_checker_finds_its_own_light_behind_a_fibre_with_the_receiver_s_errors
 ) -> None:
     line = _OwnFibre()
     line.bench = bench = make_bench(line=line)
-    bench.surroundings.rx_w = [w_from_dbm(-7.5)] * 4
+    bench.surroundings.rx_w = [w_from_dbm(-7.0)] * 4
     bench.activate()
     bench.write("MediaSideGeneratorEnable", 0b0111)
+    bench.world.advance(0.2)  # until the receivers have found the light's symbols
     bench.write("MediaSideCheckerEnable", ALL_MEDIA)
     bench.world.advance(1.0)
     counted = _counters(bench)
@@ -278,11 +281,27 @@ def test_loopbacks_that_a_module_does_not_have_are_not_taken(make_bench: Callabl
     assert bench.read("MediaSideOutputLoopbackEnable")[0]
 
 
+def _sensitivity_dbm(bench: ModuleBench, parameters: ReceiverParameters) -> float:
+    """Average power of the surroundings' light at which 2.4e-4 of the bits are wrong."""
+    (beam,) = bench.surroundings.rx_light(1)
+    low_dbm, high_dbm = -12.0, 0.0
+    while high_dbm - low_dbm > 1e-4:
+        middle_dbm = 0.5 * (low_dbm + high_dbm)
+        light = dataclasses.replace(beam, power_w=w_from_dbm(middle_dbm))
+        if receive((light,), parameters).ber > 2.4e-4:
+            low_dbm = middle_dbm
+        else:
+            high_dbm = middle_dbm
+    return high_dbm
+
+
 def test_errors_follow_the_light_and_are_those_of_a_known_ratio(lit: tuple[ModuleBench, Line]) -> None:
     bench, _ = lit
-    receiver = bench.module.profile.receiver
-    spread_db = receiver.sensitivity_spread_db
-    levels_dbm = [receiver.sensitivity_dbm + offset for offset in (spread_db + 0.01, 0.0, -spread_db - 0.01)]
+    profile = bench.module.profile.receiver
+    nominal = draw_receivers(profile, 1, lambda *_: 0.5)[0].parameters
+    sensitivity_dbm = _sensitivity_dbm(bench, nominal)
+    spread_db = profile.thermal_noise_spread_db
+    levels_dbm = [sensitivity_dbm + offset for offset in (spread_db + 0.01, 0.0, -spread_db - 0.01)]
     bench.write("MediaSideCheckerEnable", ALL_MEDIA)
     ratios = []
     for power_dbm in (0.0, -3.0, *levels_dbm):
@@ -304,7 +323,7 @@ def test_errors_follow_the_light_and_are_those_of_a_known_ratio(lit: tuple[Modul
 
 def test_snr_follows_the_light_little_endian(lit: tuple[ModuleBench, Line]) -> None:
     bench, _ = lit
-    bench.surroundings.rx_w = [w_from_dbm(power_dbm) for power_dbm in (0.0, -6.0, -9.0, -30.0)]
+    bench.surroundings.rx_w = [w_from_dbm(power_dbm) for power_dbm in (0.0, -5.0, -7.5, -30.0)]
     bench.world.advance(0.2)
     _select(bench, 0x06)
     shown = bench.read("SNRMedia")
@@ -365,6 +384,8 @@ def test_loss_of_lock_is_latched_comes_back_and_interrupts_unless_masked(
     assert bench.host.pins.interrupt_asserted()
     assert bench.read("FlagSummaryDiagnosticsBank0") == 1
     bench.write("PatternCheckerLOLMaskMedia", 0b0001)
+    bench.write("CDRLOLMaskRx", 0b1111)  # light without symbols, so that the receivers have no lock either
+    bench.write("OutputStatusChangedMaskRx", 0xFF)
     assert not bench.host.pins.interrupt_asserted()
     for _ in range(2):
         assert bench.read("PatternCheckerLOLFlagMedia")[0]

@@ -11,6 +11,7 @@ import pytest
 from drivers.cmis.module import CmisModule
 from drivers.units import dbm_from_w, w_from_dbm
 from harness.simulation.module.profile import Profile, load_profile
+from harness.simulation.module.profile.defects import DEFECTS
 
 if TYPE_CHECKING:
     from conftest import ModuleBench
@@ -118,8 +119,7 @@ def test_a_weak_lane_launches_and_reports_too_little(make_bench: Callable[..., M
 def test_a_dead_lane_draws_bias_to_its_limit_and_reports_a_failure(
     make_bench: Callable[..., ModuleBench],
 ) -> None:
-    good = load_profile("good-dr4")
-    dead = dataclasses.replace(good, faults=dataclasses.replace(good.faults, dead_media_lanes=(4,)))
+    dead = DEFECTS["dead_laser"].apply(load_profile("good-dr4"), (4,), 1.0)
     bench = make_bench(dead)
     bench.activate()
     bench.world.advance(0.2)
@@ -146,6 +146,9 @@ def test_los_has_hysteresis_and_takes_the_receiver_s_output_down(bench: ModuleBe
     assert bench.read("OutputStatusRx") == (False, False) + (True,) * 6  # media lane 1 is host lanes 1 and 2
     assert los_of_lane_1(between_w)
     assert not los_of_lane_1(w_from_dbm(receiver.los_deassert_dbm + 0.2))
+    assert bench.read("CDRLOLFlagRx")[0]  # light enough to be seen, too little for a lock
+    assert bench.read("OutputStatusRx") == (False, False) + (True,) * 6
+    assert not los_of_lane_1(w_from_dbm(-6.0))
     assert bench.read("OutputStatusRx") == (True,) * 8
 
 

@@ -68,7 +68,7 @@ def test_a_profile_that_extends_another_differs_in_what_it_states() -> None:
         ('[vdm]\nobservables = ["osnr"]', "vdm.observables[1]: 'osnr' is not one of"),
         ("[vdm]\nupdate_s = 0", "vdm.update_s: 0 is not within 0.1 .. 6.5"),
         ("[vdm]\nferc = [1.0]", "vdm.ferc: expected 4 values"),
-        ("[receiver]\nbest_q = 3.0", "receiver.best_q: 3 is not within 3.5 .. 30"),
+        ("[receiver]\njitter_ps = 11", "receiver.jitter_ps: 11 is not within 0 .. 10"),
         ("[quirks]\nbias_multiplier = 3", "quirks.bias_multiplier: 3 is not one of 1, 2, 4"),
         ('[quirks]\nvendor_name_hex = "zz"', "quirks.vendor_name_hex: non-hexadecimal"),
         ("[cdb]\nepl_pages = 5", "cdb.epl_pages: 5 is not one of 0, 1, 2, 3, 4, 8, 12, 16"),
@@ -168,9 +168,14 @@ def test_by_default_data_paths_begin_where_both_options_allow(
     ("base", "text", "complaint"),
     [
         (
+            "good-fr4",
+            "[transmitter]\nlaser_of_lane = [1, 1, 2, 2]",
+            "transmitter.laser_of_lane: lanes that share",
+        ),
+        (
             "good-dr4",
-            "[faults]\ndead_media_lanes = [1, 8]",
-            "faults.dead_media_lanes: 8, but the module has 4",
+            '[[defect]]\nkind = "dead_laser"\nlanes = [1, 8]',
+            "lanes: 8, but the module has 4",
         ),
         ("dr4-foreground-cdb", "[quirks]\nfirmware_start_s = 12", "quirks.firmware_start_s: at most 4.96 s"),
         (

@@ -58,8 +58,8 @@ def _freeze(bench: ModuleBench) -> float:
 
 @pytest.fixture
 def active(bench: ModuleBench) -> ModuleBench:
-    """A module in operation with light at -6 dBm, where errors are few and countable."""
-    _light(bench, -6.0, -6.0, -6.0, -6.0)
+    """A module in operation with light at -4.5 dBm, where errors are few and countable."""
+    _light(bench, -4.5, -4.5, -4.5, -4.5)
     bench.activate()
     bench.world.advance_to((bench.world.now_ns // 10**9 + 3) * 10**9)
     return bench
@@ -121,7 +121,7 @@ def test_laser_temperature_is_signed(bench: ModuleBench) -> None:
 
 
 def test_quality_follows_the_light(active: ModuleBench) -> None:
-    _light(active, 0.0, -6.0, -9.0, -40.0)
+    _light(active, 0.0, -4.5, -7.5, -40.0)
     active.world.advance(1.1)
     for first, spread in ((SNR, 0.6), (LTP, 0.6)):
         shown = [_word(active, first + lane) / 256 for lane in range(4)]
@@ -134,7 +134,7 @@ def test_quality_follows_the_light(active: ModuleBench) -> None:
 
 def test_samples_stay_for_an_update_period(active: ModuleBench) -> None:
     before = active.get(0, 0x24, 128, 128)
-    _light(active, -9.0, -9.0, -9.0, -9.0)
+    _light(active, -7.5, -7.5, -7.5, -7.5)
     active.world.advance(0.8)
     assert active.get(0, 0x24, 128, 128) == before
     active.world.advance(0.25)
@@ -145,9 +145,9 @@ def test_statistics_cover_the_interval_since_the_last_freeze(active: ModuleBench
     active.world.advance(0.05)
     _freeze(active)
     active.put(0, 0x2F, 144, b"\0")
-    _light(active, -9.0, -6.0, -6.0, -6.0)
+    _light(active, -7.5, -4.5, -4.5, -4.5)
     active.world.advance(2.0)
-    _light(active, -7.0, -6.0, -6.0, -6.0)
+    _light(active, -6.0, -4.5, -4.5, -4.5)
     active.world.advance(2.0)
     lowest, highest = _ratios(active, BER_MIN)[0], _ratios(active, BER_MAX)[0]
     average, now = _ratios(active, BER_AVERAGE)[0], _ratios(active, BER_NOW)[0]
@@ -166,7 +166,7 @@ def test_freeze_is_done_within_10_ms_and_holds_only_the_statistics(active: Modul
     assert active.get(0, 0x2F, 145, 1) == b"\x80"
     frozen = [_ratios(active, first) for first in (BER_MIN, BER_MAX, BER_AVERAGE)]
     now = _ratios(active, BER_NOW)
-    _light(active, -9.0, -9.0, -9.0, -9.0)
+    _light(active, -7.5, -7.5, -7.5, -7.5)
     active.world.advance(3.0)
     assert [_ratios(active, first) for first in (BER_MIN, BER_MAX, BER_AVERAGE)] == frozen
     assert _ratios(active, BER_NOW) != now
@@ -181,9 +181,9 @@ def test_freeze_is_done_within_10_ms_and_holds_only_the_statistics(active: Modul
 
 def test_the_interval_of_the_next_statistics_begins_with_the_freeze(active: ModuleBench) -> None:
     _freeze(active)
-    _light(active, -9.0, -9.0, -9.0, -9.0)
+    _light(active, -7.5, -7.5, -7.5, -7.5)
     active.world.advance(2.0)  # while frozen
-    _light(active, -6.0, -6.0, -6.0, -6.0)
+    _light(active, -4.5, -4.5, -4.5, -4.5)
     active.put(0, 0x2F, 144, b"\0")
     active.world.advance(2.0)
     assert _ratios(active, BER_MAX)[0] > 100 * _ratios(active, BER_NOW)[0]
@@ -212,11 +212,11 @@ def test_thresholds_raise_flags_with_the_next_sample_and_keep_them(active: Modul
     active.world.advance(0.05)
     _flags(active)
     assert _flags(active) == [0] * 32
-    _light(active, -6.0, -9.5, -6.0, -6.0)
+    _light(active, -4.5, -9.0, -4.5, -4.5)
     active.world.advance(0.5)
     assert _flags(active) == [0] * 32
     active.world.advance(0.6)
-    _light(active, -6.0, -6.0, -6.0, -6.0)
+    _light(active, -4.5, -4.5, -4.5, -4.5)
     active.world.advance(3.0)
     assert active.read("FlagSummaryVDMBank0") == 1
     flags = _flags(active)
@@ -241,7 +241,7 @@ def test_masks_hold_back_the_interrupt_until_they_are_lifted(active: ModuleBench
         active.get(0, 0x00, 8, 4)
         active.get(0, 0x11, 134, 20)
 
-    _light(active, -8.5, -6.0, -6.0, -6.0)  # nothing that page 11h complains about for long
+    _light(active, -7.0, -4.5, -4.5, -4.5)  # nothing that page 11h complains about for long
     active.write("OpticalPowerLowAlarmMaskRx", 0xFF)
     active.write("OpticalPowerLowWarningMaskRx", 0xFF)
     active.world.advance(1.1)
@@ -253,10 +253,10 @@ def test_masks_hold_back_the_interrupt_until_they_are_lifted(active: ModuleBench
 
 
 def test_frame_errors_appear_where_the_code_s_strength_ends(active: ModuleBench) -> None:
-    _light(active, -6.0, -6.0, -6.0, -6.0)
+    _light(active, -4.5, -4.5, -4.5, -4.5)
     active.world.advance(1.1)
     assert f16_to_float(_word(active, FERC_MIN + 3)) == 0.0
-    _light(active, -9.5, -9.5, -9.5, -9.5)
+    _light(active, -8.6, -8.6, -8.6, -8.6)
     active.world.advance(1.1)
     assert 1e-4 < f16_to_float(_word(active, FERC_MIN + 3)) < 0.9
 
@@ -280,7 +280,7 @@ def test_a_lane_without_framed_traffic_is_no_good_lane(make_bench: Callable[...,
 
 
 def _shown(bench: ModuleBench, looks: int) -> bytes:
-    _light(bench, -6.0, -7.0, -8.0, -9.0)
+    _light(bench, -4.5, -6.0, -8.0, -7.5)
     bench.activate()
     bench.world.advance_to(30_000_000_000)
     for _ in range(looks):

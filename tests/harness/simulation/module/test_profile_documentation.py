@@ -12,15 +12,29 @@ import pytest
 
 from harness.simulation.module.profile import load_profile, profile_names
 from harness.simulation.module.profile.applications import ApplicationProfile
+from harness.simulation.module.profile.defects import DEFECTS
 from harness.simulation.module.profile.profile import SECTIONS
 from harness.simulation.module.profile.section_reading import expected
+from harness.simulation.module.profile.stated_defect import StatedDefect
 
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "profiles.md"
 UNITS = {
     "_mw_per_ma": "mW/mA",
+    "_a_per_w": "A/W",
+    "_uw": "µW",
+    "_nm_per_ma": "nm/mA",
+    "_ghz_per_c": "GHz/K",
+    "_k_per_w": "K/W",
+    "_per_khour": "1/kh",
     "_nm_per_c": "nm/K",
     "_db_per_v": "dB/V",
     "_w_per_c": "W/K",
+    "_error_per_c": "1/K",
+    "_db_hz": "dB/Hz",
+    "_hours": "h",
+    "_ohm": "Ω",
+    "_ghz": "GHz",
+    "_ps": "ps",
     "_percent": "%",
     "_bytes": "bytes",
     "_gbps": "Gb/s",
@@ -36,7 +50,7 @@ UNITS = {
     "_v": "V",
     "_w": "W",
 }
-ALL = {**SECTIONS, "application": ApplicationProfile}
+ALL = {**SECTIONS, "application": ApplicationProfile, "defect": StatedDefect}
 
 
 def shown(value: object) -> str:
@@ -82,6 +96,16 @@ def test_every_key_has_its_row(section: str) -> None:
         assert line, f"[{section}] needs the row {row} ... |"
         assert len(line.removeprefix(row).strip(" |")) > 3, f"the row {row} says no meaning"
     assert len(lines) == len(wanted), "there is a row of a key that there is not"
+
+
+def test_every_kind_of_defect_has_its_row() -> None:
+    found = DOCUMENT.read_text(encoding="utf-8").partition("\n## Defects\n")[2].partition("\n## ")[0]
+    wanted = [
+        f"| `{kind}` | {'media lane' if defect.per_lane else 'module'} | {defect.at_1} | {defect.shown_by} |"
+        for kind, defect in DEFECTS.items()
+    ]
+    lines = [line for line in found.splitlines() if line.startswith("| `")]
+    assert lines == wanted, "docs/profiles.md needs these rows:\n" + "\n".join(wanted)
 
 
 def test_the_document_names_every_section_and_every_shipped_profile() -> None:
