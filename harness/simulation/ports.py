@@ -61,8 +61,9 @@ class Rail(Protocol):
 class AirStream(Protocol):
     """The air that a thermal source blows over the module, as the source's own controller sees it."""
 
-    def set_air(self, *, target_c: float, flowing: bool) -> None:
-        """Command the air temperature; the air follows at a limited rate. No flow: room temperature."""
+    def set_air(self, *, target_c: float, flowing: bool, rate_c_per_s: float = ...) -> None:
+        """Command the air temperature; the air follows at a rate, by default a thermal stream's. No flow:
+        room temperature."""
 
     def air_temp_c(self) -> float:
         """Air temperature at the nozzle."""
@@ -85,3 +86,9 @@ class Fibres(Protocol):
 
     def set_routes(self, role: str, routes: dict[int, int]) -> None:
         """What a matrix connects from now on: input port to output port (``{}`` = nothing)."""
+
+    def set_attenuation(self, role: str, port: int, attenuation_db: float) -> None:
+        """What a channel of an attenuator takes away from now on, dB; its insertion loss is the plant's."""
+
+    def set_shutter(self, role: str, port: int, *, open_: bool) -> None:
+        """Whether light goes through a channel of an attenuator from now on."""

@@ -181,14 +181,14 @@ def test_as_many_lanes_as_ports_are_served_each_by_one(meter_ports, lanes):
 # -- what is impossible -------------------------------------------------------------------------------
 
 
-def complaints(*fibres: Fibre, matrices: tuple[str, ...] = ("optical_switch",)) -> list[tuple[str, str]]:
+def complaints(*fibres: Fibre, passes: tuple[str, ...] = ("optical_switch",)) -> list[tuple[str, str]]:
     numbered = [(f"fibre[{index}]", piece) for index, piece in enumerate(fibres, start=1)]
-    return wiring_complaints(numbered, matrices=matrices)
+    return wiring_complaints(numbered, passes=passes)
 
 
 def test_a_bench_in_order_has_no_complaint():
     assert complaints(*_through_a_matrix((1, 2, 3, 4)), fibre("optical_switch.30", "module.rx1")) == []
-    assert complaints(fibre("module.tx1", "module.rx1"), matrices=()) == []
+    assert complaints(fibre("module.tx1", "module.rx1"), passes=()) == []
 
 
 def test_what_cannot_be():
@@ -207,7 +207,7 @@ def test_what_cannot_be():
 
 
 def test_a_role_that_lets_no_light_through_is_told_once():
-    (one,) = complaints(*_through_a_matrix((1, 2, 3, 4)), matrices=())
+    (one,) = complaints(*_through_a_matrix((1, 2, 3, 4)), passes=())
     assert one == (
         "fibre[5].from",
         "optical_switch lets no light through: give it [instruments.optical_switch.pass]",

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.units import db_from_ratio
 from harness.simulation.light.beam import Beam, total_power_w
-from harness.simulation.optics import FibrePlant
+from harness.simulation.plant import FibrePlant
 from harness.simulation.signals import TRAFFIC, LineSignal, Pattern
 from harness.simulation.world import World
 from harness.wiring import Fibre, InsertionLoss, Wiring, parse_port
@@ -126,17 +126,17 @@ def test_a_direct_fibre_needs_no_route():
 
 
 def test_two_matrices_are_both_passed():
-    passes = {"optical_switch": InsertionLoss(1.0, 0.0), "attenuator": InsertionLoss(2.0, 0.0)}
+    passes = {"optical_switch": InsertionLoss(1.0, 0.0), "another_switch": InsertionLoss(2.0, 0.0)}
     pieces = [
         fibre("module.tx1", "optical_switch.1", 0.1, 0.0),
-        fibre("optical_switch.17", "attenuator.1", 0.2, 0.0),
-        fibre("attenuator.2", "power_meter.1", 0.3, 0.0),
+        fibre("optical_switch.17", "another_switch.1", 0.2, 0.0),
+        fibre("another_switch.2", "power_meter.1", 0.3, 0.0),
     ]
     made = FibrePlant(World(1), Wiring(pieces, passes))
     made.connect_module(FakeBody())
     made.set_routes("optical_switch", {1: 17})
     assert made.power_w("power_meter", 1) == 0.0
-    made.set_routes("attenuator", {1: 2})
+    made.set_routes("another_switch", {1: 2})
     assert loss_db(made) == pytest.approx(3.6)
 
 

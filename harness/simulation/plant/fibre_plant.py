@@ -1,0 +1,174 @@
+"""The bench's light as its parts see it: what arrives at each port now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from harness.simulation.light.beam import Beam, mean_wavelength_nm
+from harness.simulation.plant.cabling import CABLE_FAULTS, Cabling
+from harness.simulation.plant.echoes import Phases
+from harness.simulation.plant.fibres import FIBRE_FAULTS, TrueFibre, true_fibre
+from harness.simulation.plant.reference import ReferenceTransmitter
+from harness.simulation.plant.tracing import Settings, Tracer, Way
+from harness.simulation.plant.true_losses import TrueLosses
+from harness.simulation.ports import ModuleBody
+from harness.simulation.world import World
+from harness.simulation_section import WiringFaultSpec
+from harness.wiring import MODULE, REFERENCE, Fibre, Port, Wiring
+
+_MPO_PAIRS = 4
+
+
+class FibrePlant:
+    """Everything passive between the sources and the instruments (:class:`ports.Fibres`).
+
+    ``pairs``: of fibres that the module has, one for a duplex connector. ``faults`` begin at their times.
+    Ways are found once and kept until a route, an attenuator, a shutter or a fault changes.
+
+    :raises BenchError: for a fault of a cable that this module has not.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        wiring: Wiring,
+        *,
+        reference: ReferenceTransmitter | None = None,
+        pairs: int = _MPO_PAIRS,
+        faults: Sequence[WiringFaultSpec] = (),
+    ) -> None:
+        self.reference = reference
+        self._world = world
+        self._wiring = wiring
+        self._losses = TrueLosses(world.noise)
+        self._settings = Settings({}, {}, set())
+        self._cabling = Cabling(pairs)
+        self._fibres: dict[Fibre, TrueFibre] = {
+            fibre: true_fibre(fibre, self._losses, ()) for fibre in wiring.fibres
+        }
+        self._phases = Phases(world)
+        self._tracer = Tracer(wiring, self._losses, self._settings, self._cabling, self._fibres)
+        self._body: ModuleBody | None = None
+        self._faults: list[WiringFaultSpec] = []
+        self._ways: dict[Port, tuple[Way, ...]] = {}
+        for fault in faults:
+            self._check(fault)
+            if fault.at_s <= 0.0:
+                self.begin(fault)
+            else:
+                world.after(fault.at_s, partial(self.begin, fault))
+
+    def connect_module(self, body: ModuleBody) -> None:
+        """The module whose transmitters feed the fibres."""
+        self._body = body
+
+    # -- what instruments do to the light --------------------------------------------------------------
+
+    def set_routes(self, role: str, routes: dict[int, int]) -> None:
+        """What a matrix connects from now on: output ports by input port.
+
+        :raises ValueError: when two inputs are to be connected to one output.
+        """
+        if len(set(routes.values())) != len(routes):
+            raise ValueError(f"{role}: no mirror sends two inputs to one output: {routes}")
+        self._settings.routes[role] = dict(routes)
+        self._ways.clear()
+
+    def set_attenuation(self, role: str, port: int, attenuation_db: float) -> None:
+        """What an attenuator's channel is set to from now on, beside its insertion loss.
+
+        :raises ValueError: below 0 dB.
+        """
+        if not 0.0 <= attenuation_db < math.inf:
+            raise ValueError(f"{role}.{port}: an attenuator does not attenuate by {attenuation_db} dB")
+        self._settings.attenuation_db[Port(role, str(port))] = attenuation_db
+        self._ways.clear()
+
+    def set_shutter(self, role: str, port: int, *, open_: bool) -> None:
+        """Whether light comes through an attenuator's channel; it does until this is called."""
+        channel = Port(role, str(port))
+        (self._settings.closed.discard if open_ else self._settings.closed.add)(channel)
+        self._ways.clear()
+
+    # -- what arrives ----------------------------------------------------------------------------------
+
+    def light(self, role: str, port: int) -> tuple[Beam, ...]:
+        """All light that arrives at a port of an instrument (an attenuator's: at its input)."""
+        return self._arriving(Port(role, str(port)))
+
+    def rx_light(self, port: int) -> tuple[Beam, ...]:
+        """Light that arrives in a receiving fibre of the module."""
+        return self._arriving(Port(MODULE, f"rx{port}"))
+
+    def power_w(self, role: str, port: int) -> float:
+        """Optical power arriving at an instrument's port."""
+        return math.fsum(
+            beam.power_w * way.transmission
+            for way in self._ways_to(Port(role, str(port)))
+            for beam in self._launched(way)
+        )
+
+    def wavelength_nm(self, role: str, port: int) -> float | None:
+        """Wavelength of the light arriving there; None when dark."""
+        return mean_wavelength_nm(self.light(role, port))
+
+    def _arriving(self, port: Port) -> tuple[Beam, ...]:
+        return tuple(self._after(way, beam) for way in self._ways_to(port) for beam in self._launched(way))
+
+    def _ways_to(self, port: Port) -> tuple[Way, ...]:
+        ways = self._ways.get(port)
+        if ways is None:
+            ways = self._ways[port] = self._tracer.ways_to(port)
+        return ways
+
+    def _launched(self, way: Way) -> tuple[Beam, ...]:
+        launcher = self.reference if way.source.role == REFERENCE else self._body
+        beams = launcher.launched(way.source.number) if launcher is not None else ()
+        return tuple(beam for beam in beams if way.passes(beam.wavelength_nm)) if way.bands_nm else beams
+
+    def _after(self, way: Way, beam: Beam) -> Beam:
+        echoes = beam.echoes
+        if way.pairs:
+            rate_bd = beam.modulation.symbol_rate_bd
+            echoes += tuple(self._phases.echo(pair, rate_bd) for pair in way.pairs)
+        return replace(
+            beam,
+            power_w=beam.power_w * way.transmission,
+            dispersion_ps_nm=beam.dispersion_ps_nm + way.glass.dispersion_ps_nm(beam.wavelength_nm),
+            echoes=echoes,
+        )
+
+    # -- what goes wrong -------------------------------------------------------------------------------
+
+    def begin(self, fault: WiringFaultSpec) -> None:
+        """A fault is there from now on.
+
+        :raises BenchError: for a fault of a cable that this module has not.
+        """
+        self._check(fault)
+        self._faults.append(fault)
+        if fault.kind in CABLE_FAULTS:
+            self._cabling.become([each for each in self._faults if each.kind in CABLE_FAULTS])
+        elif fault.port is not None:
+            fibre = self._wiring.fibre_into(fault.port) or self._wiring.fibre_from(fault.port)
+            if fibre is not None:
+                self._fibres[fibre] = true_fibre(fibre, self._losses, self._faults_of(fibre))
+        self._ways.clear()
+
+    def _check(self, fault: WiringFaultSpec) -> None:
+        if fault.kind in CABLE_FAULTS:
+            self._cabling.check(fault)
+
+    def _faults_of(self, fibre: Fibre) -> list[WiringFaultSpec]:
+        """In the order in which they began. Where two fibres are plugged at one port (an attenuator's
+        channel), a fault there is of the one that ends there."""
+        return [
+            fault
+            for fault in self._faults
+            if fault.kind in FIBRE_FAULTS
+            and fault.port is not None
+            and (self._wiring.fibre_into(fault.port) or self._wiring.fibre_from(fault.port)) == fibre
+        ]

@@ -1,0 +1,82 @@
+"""What lies between ports, and what it loses. All uncertainties are expanded (k = 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drivers.units import ratio_from_db
+from harness.wiring.ports import Port
+
+PATCH_CORD_M = 2.0
+APC_REFLECTANCE_DB = -55.0
+CWDM_HALF_BAND_NM = 6.5
+"""A lane of 400G-FR4 lies within its wavelength and 6.5 nm to either side (FR4 MSA)."""
+_ROUNDING_DB = 0.02  # "3 dB" is written for 3.01 dB
+
+
+@dataclass(frozen=True, slots=True)
+class Fibre:
+    """Light goes from ``start`` to ``end``. ``loss_db``: all of it, with the connectors at both ends, which
+    reflect ``reflectance_db`` each."""
+
+    start: Port
+    end: Port
+    loss_db: float
+    uncertainty_db: float
+    length_m: float = PATCH_CORD_M
+    reflectance_db: float = APC_REFLECTANCE_DB
+
+
+@dataclass(frozen=True, slots=True)
+class InsertionLoss:
+    """What a pass through an instrument (a matrix, an attenuator set to 0 dB) loses."""
+
+    loss_db: float
+    uncertainty_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One leg of a splitter: what is lost between it and the input. ``wavelength_nm``: of a wavelength
+    multiplexer, where only light within 6.5 nm of it passes; None: all."""
+
+    loss_db: float
+    uncertainty_db: float
+    wavelength_nm: float | None = None
+
+    @property
+    def band_nm(self) -> tuple[float, float] | None:
+        """What passes, from and to, nanometres; None: all."""
+        if self.wavelength_nm is None:
+            return None
+        return self.wavelength_nm - CWDM_HALF_BAND_NM, self.wavelength_nm + CWDM_HALF_BAND_NM
+
+
+@dataclass(frozen=True, slots=True)
+class Splitter:
+    """A passive coupler, tap or multiplexer: ports ``in`` and ``1`` .. one for each leg. Light into ``in``
+    leaves by the legs; light into a leg leaves by ``in``, with the same loss."""
+
+    name: str
+    legs: tuple[Leg, ...]
+
+    def most_out(self, transmissions: tuple[float, ...] | None = None) -> float:
+        """Share of the light into it that leaves by all legs together, at the wavelength with most of it.
+        ``transmissions``: of the legs, where they are not those of the stated losses."""
+        shares = transmissions or tuple(ratio_from_db(-leg.loss_db) for leg in self.legs)
+        bands = [leg.band_nm for leg in self.legs]
+        # What leaves at a wavelength changes at the edges of bands alone, and at an edge both sides count.
+        edges = {edge for band in bands if band for edge in band} or {0.0}
+        return max(
+            sum(
+                share
+                for share, band in zip(shares, bands, strict=True)
+                if band is None or band[0] <= edge <= band[1]
+            )
+            for edge in edges
+        )
+
+    @property
+    def would_amplify(self) -> bool:
+        """Whether the stated losses would let out more light than comes in."""
+        return self.most_out() > ratio_from_db(_ROUNDING_DB)

@@ -1,0 +1,225 @@
+"""Bench files: fibres, splitters, the reference transmitter and wiring faults, each mistake one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.benchfile import find_bench_file, load_bench
+from harness.simulation_section import WIRING_FAULTS, FaultSpec, WiringFaultSpec
+from harness.tables import TableError
+from harness.wiring import Leg, Port, Splitter
+
+ROOM = 'room_temp = "23 degC"\n'
+FIRST = 'to = "optical_switch.1"\nloss = "0.42 dB"'
+LEGS = '[{ loss = "0.6 dB", uncertainty = "0.05 dB" }, { loss = "10.4 dB", uncertainty = "0.1 dB" }]'
+
+
+def piece(start: str, end: str) -> str:
+    return f'[[fibre]]\nfrom = "{start}"\nto = "{end}"\nloss = "0.3 dB"\nuncertainty = "0.1 dB"\n'
+
+
+TAPPED = (
+    f'[[splitter]]\nname = "tap1"\nlegs = {LEGS}\n'
+    + piece("optical_switch.21", "tap1.in")
+    + piece("tap1.1", "module.rx1")
+    + piece("tap1.2", "power_meter.5")
+)
+FIBRES = "# Fan-out legs"
+
+
+def fault(text: str) -> tuple[str, str]:
+    return (ROOM, f"{ROOM}[[simulation.fault]]\n{text}\n")
+
+
+def test_fibres_say_their_length_and_reflectance(bench_file):
+    spec = load_bench(bench_file((FIRST, f'{FIRST}\nlength = "10 km"\nreflectance = "-40 dB"')))
+    first, second, *_ = spec.wiring.fibres
+    assert (first.length_m, first.reflectance_db) == (10_000.0, -40.0)
+    assert (second.length_m, second.reflectance_db) == (2.0, -55.0)
+
+
+def test_splitters(bench_file):
+    spec = load_bench(bench_file((FIBRES, f"{TAPPED}\n{FIBRES}")))
+    assert spec.wiring.splitters == {"tap1": Splitter("tap1", (Leg(0.6, 0.05), Leg(10.4, 0.1)))}
+    ways = spec.wiring.ways(Port("module", "tx1"), Port("power_meter", "5"))
+    assert [way.hops[-3:] for way in ways] == [("tap1.in", "tap1.2", "power_meter.5")]
+
+
+def test_a_multiplexers_legs_name_their_wavelengths(bench_file):
+    legs = '[{ loss = "1 dB", uncertainty = "0.1 dB", wavelength = "1.271 um" }]'
+    text = f'[[splitter]]\nname = "mux"\nlegs = {legs}\n'
+    spec = load_bench(bench_file((FIBRES, text + FIBRES)))
+    assert spec.wiring.splitters["mux"].legs[0].wavelength_nm == pytest.approx(1271.0)
+
+
+def test_the_reference_transmitter(bench_file):
+    section = '[simulation.reference_tx]\naverage_power = "1 dBm"\nbandwidth = "28 GHz"\nrin = "-145 dB/Hz"\n'
+    spec = load_bench(
+        bench_file((ROOM, ROOM + section), (FIBRES, piece("reference_tx.1", "optical_switch.5") + FIBRES))
+    )
+    assert spec.simulation is not None
+    made = spec.simulation.reference
+    assert made is not None
+    assert (made.average_power_dbm, made.bandwidth_hz, made.rin_db_hz) == (1.0, 28e9, -145.0)
+    assert (made.lanes, made.multiplexed, made.lit, made.extinction_ratio_db) == (4, False, True, 5.0)
+
+
+FAULTS = {
+    "dirty_end_face": (
+        'port = "module.tx2"\nseverity = 0.5',
+        {"port": Port("module", "tx2"), "severity": 0.5},
+    ),
+    "reflective_pair": ('port = "power_meter.1"', {"port": Port("power_meter", "1")}),
+    "bent_fibre": ('port = "module.tx1"\nloss = "2 dB"', {"port": Port("module", "tx1"), "loss_db": 2.0}),
+    "cable_polarity": ('polarity = "C"', {"polarity": "C"}),
+    "key_flipped": ("", {}),
+    "miswired_cassette": ("", {}),
+    "lane_swap": ('lanes = [1, 2]\nlegs = "both"', {"lanes": (1, 2), "legs": "both"}),
+}
+
+
+def test_every_kind_is_here():
+    assert set(FAULTS) == set(WIRING_FAULTS)
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_faults_of_the_wiring(kind, bench_file):
+    text, said = FAULTS[kind]
+    spec = load_bench(bench_file(fault(f'kind = "{kind}"\n{text}')))
+    assert spec.simulation is not None
+    assert spec.simulation.faults == (WiringFaultSpec(kind, **said),)
+    spec = load_bench(bench_file(fault(f'kind = "{kind}"\nat = "2 min"\n{text}')))
+    assert spec.simulation is not None
+    assert spec.simulation.wiring_faults[0].at_s == 120.0
+
+
+def test_every_kind_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "bench-file.md").read_text(encoding="utf-8")
+    assert [kind for kind in WIRING_FAULTS if f"`{kind}`" not in text] == []
+
+
+def test_faults_of_both_sorts_stay_in_order(bench_file):
+    both = 'kind = "key_flipped"\n[[simulation.fault]]\nrole = "thermal"\nkind = "dies"\nat = "5 s"'
+    spec = load_bench(bench_file(fault(both)))
+    assert spec.simulation is not None
+    assert spec.simulation.instrument_faults == (FaultSpec("thermal", "dies", 5.0),)
+    assert spec.simulation.wiring_faults == (WiringFaultSpec("key_flipped"),)
+
+
+TAP_OF = '[[splitter]]\nname = "{}"\nlegs = {}\n'
+LINES = {
+    "negative length": ((FIRST, f'{FIRST}\nlength = "-1 m"'), "fibre[1].length: '-1 m' is below 0 m"),
+    "length in dB": ((FIRST, f'{FIRST}\nlength = "1 dB"'), "fibre[1].length: dB cannot be read as m"),
+    "more light back than comes": (
+        (FIRST, f'{FIRST}\nreflectance = "26 dB"'),
+        "fibre[1].reflectance: 26 dB is above 0 dB",
+    ),
+    "splitter that amplifies": (
+        (FIBRES, TAP_OF.format("tap1", LEGS.replace("10.4", "5")) + FIBRES),
+        "splitter[1].legs: more light would leave by the legs than comes in",
+    ),
+    "splitter without legs": (
+        (FIBRES, TAP_OF.format("tap1", "[]") + FIBRES),
+        "splitter[1].legs: expected 1 .. 64 legs, found 0",
+    ),
+    "leg without a loss": (
+        (FIBRES, TAP_OF.format("tap1", LEGS.replace('loss = "0.6 dB", ', "")) + FIBRES),
+        "splitter[1].legs[1].loss: is missing",
+    ),
+    "leg of another loss": (
+        (FIBRES, TAP_OF.format("tap1", LEGS.replace("0.6 dB", "-0.6 dB")) + FIBRES),
+        "splitter[1].legs[1].loss: '-0.6 dB' is below 0 dB",
+    ),
+    "splitter called like a role": (
+        (FIBRES, TAP_OF.format("power_meter", LEGS) + FIBRES),
+        "splitter[1].name: 'power_meter' is no name for a splitter",
+    ),
+    "two splitters of one name": (
+        (FIBRES, TAP_OF.format("tap1", LEGS) * 2 + FIBRES),
+        "splitter[2].name: there is another splitter tap1",
+    ),
+    "leg that there is not": (
+        (
+            FIBRES,
+            TAP_OF.format("tap1", LEGS)
+            + piece("optical_switch.21", "tap1.in")
+            + piece("tap1.3", "module.rx1")
+            + FIBRES,
+        ),
+        "fibre[2].from: tap1.3: tap1 has ports in and the legs 1 .. 2",
+    ),
+    "reference transmitter that there is not": (
+        (FIBRES, piece("reference_tx.1", "optical_switch.5") + FIBRES),
+        "fibre[1].from: the bench has no reference_tx",
+    ),
+    "reference transmitter that is too bright": (
+        (ROOM, f'{ROOM}[simulation.reference_tx]\naverage_power = "40 dBm"\n'),
+        "simulation.reference_tx.average_power: 40 dBm is above 20 dBm",
+    ),
+    "reference transmitter with two wavelengths": (
+        (ROOM, f'{ROOM}[simulation.reference_tx]\nmultiplexed = true\nwavelength = "1310 nm"\n'),
+        "simulation.reference_tx.wavelength: of a multiplexed transmitter is given by the CWDM grid",
+    ),
+    "port that the reference transmitter has not": (
+        (ROOM, f"{ROOM}[simulation.reference_tx]\nlanes = 2\n" + piece("reference_tx.3", "optical_switch.5")),
+        "simulation.reference_tx: a fibre is plugged at reference_tx.3, but it has ports 1 .. 2",
+    ),
+    "fault of no kind": (
+        fault('kind = "gremlins"'),
+        "simulation.fault[1].kind: 'gremlins' is not one of bent",
+    ),
+    "fault with another's key": (
+        fault('kind = "key_flipped"\nport = "module.tx1"'),
+        "simulation.fault[1].port: unknown key; known here: at, kind",
+    ),
+    "fault where nothing is plugged": (
+        fault('kind = "dirty_end_face"\nport = "module.rx3"'),
+        "simulation.fault[1].port: no fibre is plugged at module.rx3",
+    ),
+    "fault at no port": (fault('kind = "dirty_end_face"'), "simulation.fault[1].port: is missing"),
+    "severity beyond all": (
+        fault('kind = "dirty_end_face"\nport = "module.tx1"\nseverity = 1.5'),
+        "simulation.fault[1].severity: 1.5 is not within 0 .. 1",
+    ),
+    "polarity B": (
+        fault('kind = "cable_polarity"\npolarity = "B"'),
+        "simulation.fault[1].polarity: 'B' is not one of A, C",
+    ),
+    "swap of three": (
+        fault('kind = "lane_swap"\nlanes = [1, 2, 3]'),
+        "simulation.fault[1].lanes: expected two different lanes of 1 .. 4",
+    ),
+    "swap with itself": (
+        fault('kind = "lane_swap"\nlanes = [2, 2]'),
+        "simulation.fault[1].lanes: expected two different lanes of 1 .. 4",
+    ),
+    "bend without a loss": (
+        fault('kind = "bent_fibre"\nport = "module.tx1"'),
+        "simulation.fault[1].loss: is mis",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", LINES)
+def test_a_mistake_is_one_line(mistake, bench_file):
+    change, expected = LINES[mistake]
+    with pytest.raises(TableError) as raised:
+        load_bench(bench_file(change))
+    (line,) = raised.value.complaints
+    assert line.startswith(f"bench.toml: {expected}")
+
+
+def test_the_shipped_lab_of_a_dr4():
+    wiring = load_bench(find_bench_file("sim-dr4-full")).wiring
+    for lane in range(1, 5):
+        receiver = Port("module", f"rx{lane}")
+        tx, tap = Port("module", f"tx{lane}"), Port("power_meter", str(lane + 4))
+        assert wiring.ways(Port("reference_tx", str(lane)), receiver)
+        direct, *_ = wiring.ways(Port("reference_tx", str(lane)), tap)
+        assert 11.0 < direct.loss_db < 14.0
+        assert wiring.ways(tx, receiver)
+    paths = wiring.transmitter_paths(range(1, 5), "power_meter")
+    assert {lane: path.end.number for lane, path in paths.items()} == {1: 1, 2: 2, 3: 3, 4: 4}
+    assert all(len(path.hops) == 4 for path in paths.values())
