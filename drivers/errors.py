@@ -12,6 +12,7 @@ __all__ = [
     "ConnectionFailedError",
     "EmptyReplyError",
     "GarbledReplyError",
+    "InUseError",
     "InstrumentError",
     "InstrumentReportedError",
     "InvalidReadingError",
@@ -110,6 +111,10 @@ class OutOfRangeError(InstrumentError, ValueError):
 
 class UnsupportedError(InstrumentError):
     """This instrument cannot do that; a plan skips what needs it, with this text as the reason."""
+
+
+class InUseError(InstrumentError):
+    """Another user holds the instrument, or the part of it that is asked for."""
 
 
 class WrongIdentityError(InstrumentError):

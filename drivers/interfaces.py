@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,36 @@ class LaneErrors:
     def ber(self) -> float | None:
         """Bit error ratio; None when nothing was compared, or without lock."""
         return self.errors / self.bits if self.bits and self.locked else None
+
+
+@dataclass(frozen=True, slots=True)
+class FecStatistics:
+    """What a RS(544,514) decoder (KP4) counted within one gate: new counts only.
+
+    ``histogram``: 17 numbers of codewords, by their wrong symbols: 0 to 15, which were corrected, and those
+    with more, which could not be. ``gate_s`` is how long was counted, as well as it is known; the codewords
+    are the truth: none at all without the frames' alignment.
+    """
+
+    histogram: tuple[int, ...]
+    gate_s: float
+
+    @property
+    def codewords(self) -> int:
+        """Codewords seen."""
+        return sum(self.histogram)
+
+    @property
+    def uncorrectable_codewords(self) -> int:
+        """Codewords with more wrong symbols than can be corrected."""
+        return self.histogram[-1]
+
+    @property
+    def pre_fec_ber(self) -> float | None:
+        """Estimate from the wrong symbols (10 bits), one wrong bit to each, 16 to a codeword that could not
+        be corrected: the least that there was. None without codewords."""
+        wrong = sum(symbols * codewords for symbols, codewords in enumerate(self.histogram))
+        return wrong / (self.codewords * 5440) if self.codewords else None
 
 
 class Bert(Instrument, Protocol):
@@ -351,8 +381,17 @@ class Operator(Protocol):
         """
 
 
+Controlled = Literal["case", "air"]
+"""What a source of temperature brings to its set point: the module's case by a sensor on it, or the air."""
+
+
 class Thermal(Instrument, Protocol):
     """Role ``thermal``: brings the module's case to a temperature."""
+
+    @property
+    def controls(self) -> Controlled:
+        """What follows the set point. ``air``: the module's own heat keeps its case above it, and whoever
+        wants a case temperature has to trim the set point."""
 
     @property
     def temperature_range_c(self) -> tuple[float, float]:

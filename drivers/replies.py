@@ -31,6 +31,7 @@ __all__ = [
     "Reply",
     "block_header",
     "float32_values",
+    "float64_values",
     "is_not_a_number",
     "uint16_pairs",
 ]
@@ -111,6 +112,18 @@ class Reply:
         if len(parts) != count:
             raise self._garbled(f"{count} numbers with commas between")
         return tuple(Reply(self.instrument, self.command, part, self._on_garbage).real() for part in parts)
+
+    def fields(self, *counts: int) -> tuple[Reply, ...]:
+        """What stands between commas, each as a reply of its own, which may be empty; as many as one of
+        ``counts``."""
+        parts = self._stripped().split(",")
+        if len(parts) not in counts:
+            raise self._garbled(f"{' or '.join(map(str, counts))} fields with commas between")
+        return tuple(Reply(self.instrument, self.command, part, self._on_garbage) for part in parts)
+
+    def part(self, text: str) -> Reply:
+        """A piece of it, as a reply of its own."""
+        return Reply(self.instrument, self.command, text, self._on_garbage)
 
     def checked(self, value: float) -> float:
         """``value`` itself if it is a reading, else the error for what it stands for."""
@@ -272,6 +285,12 @@ def float32_values(instrument: str, command: str, block: bytes, count: int) -> t
     """
     _check_size(instrument, command, block, count, 4, "float32 values")
     return struct.unpack(f"<{count}f", block)
+
+
+def float64_values(instrument: str, command: str, block: bytes, count: int) -> tuple[float, ...]:
+    """As :func:`float32_values`, of float64 values."""
+    _check_size(instrument, command, block, count, 8, "float64 values")
+    return struct.unpack(f"<{count}d", block)
 
 
 def uint16_pairs(instrument: str, command: str, block: bytes) -> tuple[tuple[int, int], ...]:

@@ -23,13 +23,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import pyvisa.constants
 import pyvisa.errors
 from pyvisa.resources import MessageBasedResource
 
-from drivers.clock import Clock, wait_until
+from drivers.clock import Clock, wait_until, waited
 from drivers.errors import (
     BenchError,
     ConnectionFailedError,
@@ -45,7 +46,7 @@ from drivers.errors import (
 from drivers.interfaces import Identity
 from drivers.replies import LARGEST_BLOCK_BYTES, BlockHeader, Reply, block_header
 
-__all__ = ["ScpiInstrument", "ScpiSession", "option"]
+__all__ = ["Dialect", "ScpiInstrument", "ScpiSession", "option"]
 
 _LONGEST_TEXT_BYTES = 1024 * 1024
 _MOST_ERRORS = 64
@@ -60,13 +61,31 @@ _QUIET_S = (0.1, 1.0)
 _T = TypeVar("_T")
 
 
+def _status_byte(reply: Reply) -> int:
+    return reply.integer(0, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How an instrument is found to be in step: the queries of a resynchronisation, with what parses their
+    replies, whose forms cannot be taken for each other's. By default ``*IDN?`` and ``*STB?``: asking changes
+    nothing (IEEE 488.2, 10.14 and 10.36). ``write_termination`` ends what is sent; None: as the session was
+    made."""
+
+    identity_query: str = "*IDN?"
+    identity_form: Callable[[Reply], Identity] = Reply.identity
+    synchronising_query: str = "*STB?"
+    synchronising_form: Callable[[Reply], object] = _status_byte
+    write_termination: str | None = None
+
+
 class ScpiSession:
     """Transactions with one instrument, one at a time.
 
     ``resource`` is an open pyvisa resource; ``name`` is how errors call the instrument;
     ``time_limit_s`` is the limit of a transaction that gives none; ``error_query`` is what
     :meth:`command` and :meth:`drain_errors` ask, or None for an instrument without an error queue
-    (a driver sets it for its model). Nothing is sent when a session is made.
+    (a driver sets it, and ``dialect``, for its model). Nothing is sent when a session is made.
 
     ``tolerated_errors`` are codes of the error queue that a model leaves behind without harm: a setting
     does not fail on them; they are kept in :attr:`errors_tolerated`.
@@ -74,9 +93,6 @@ class ScpiSession:
 
     resynchronisation_limit_s: float = 4.0
     """Longest that all of a resynchronisation may take, in bench time and in wall time."""
-    synchronising_query: str = "*STB?"
-    """Asked after ``*IDN?`` when resynchronising: its reply cannot be taken for an identity, nor the other
-    way round, and asking it changes nothing (IEEE 488.2, 10.36)."""
 
     def __init__(
         self,
@@ -107,6 +123,7 @@ class ScpiSession:
         self._timeout_ms: int | None = None
         self._end = read_termination.encode("ascii")
         self._write_termination = write_termination
+        self.dialect = Dialect()
         resource.read_termination = read_termination
         resource.write_termination = write_termination
         self._socket = _socket_of(resource)
@@ -117,6 +134,11 @@ class ScpiSession:
     def clock(self) -> Clock:
         """The bench's clock, through which all waiting goes."""
         return self._clock
+
+    @property
+    def address(self) -> str:
+        """The VISA resource's name, in capitals; "" where it has none."""
+        return str(getattr(self._resource, "resource_name", "")).upper()
 
     @property
     def dirty(self) -> bool:
@@ -224,8 +246,8 @@ class ScpiSession:
             )
 
     def identify(self) -> Identity:
-        """Ask ``*IDN?``; the answer is what a later resynchronisation must find again."""
-        identity = self.query("*IDN?").identity()
+        """Ask who it is (``*IDN?``); the answer is what a later resynchronisation must find again."""
+        identity = self.dialect.identity_form(self.query(self.dialect.identity_query))
         self._identity = identity
         return identity
 
@@ -240,7 +262,7 @@ class ScpiSession:
             raise ConnectionFailedError(
                 self.name,
                 "nothing answers at this address",
-                command="*IDN?",
+                command=self.dialect.identity_query,
                 advice="Check that the instrument is on, its address in the bench file, and its cable.",
             ) from fault
 
@@ -258,7 +280,7 @@ class ScpiSession:
         """Throw away whatever replies are waiting, and prove that the next reply belongs to its query.
 
         Device clear where the transport has one; else the input is read until it is silent. Then ``*IDN?``
-        must answer as before, and a query of another form (:attr:`synchronising_query`) must be answered in
+        must answer as before, and a query of another form (:class:`Dialect`) must be answered in
         its form with nothing after: an instrument slower than the silence waited for may send the identity
         twice. The entries of the instrument's error queue (it may say -410, query interrupted) are read,
         returned and kept in ``errors_at_resynchronisation``.
@@ -275,7 +297,7 @@ class ScpiSession:
         durations: list[float] = []
         for _ in range(max(1, repeats)):
             start_s = time.perf_counter()
-            self.query("*IDN?")
+            self.query(self.dialect.identity_query)
             durations.append(time.perf_counter() - start_s)
         return statistics.median(durations)
 
@@ -339,7 +361,10 @@ class ScpiSession:
             self._timeout_ms = timeout_ms
 
     def _send(self, command: str) -> None:
-        self._resource.write(command, termination=self._write_termination)
+        termination = self.dialect.write_termination
+        self._resource.write(
+            command, termination=self._write_termination if termination is None else termination
+        )
 
     def _receive(self, command: str) -> str:
         raw = b""
@@ -359,16 +384,16 @@ class ScpiSession:
         return text.rstrip("\r")
 
     def _receive_block(self, command: str) -> bytes:
-        raw = b""
+        raw = bytearray()  # every line feed among the data ends a read: there are many parts
         header: BlockHeader | None = None
         while header is None:
             # Byte by byte: what follows the header may end in the middle of a longer read.
             part, ended = self._read_part(command, raw, 1)
             raw += part
-            header = block_header(self.name, command, raw)
+            header = block_header(self.name, command, bytes(raw))
             if header is None and ended:
                 raise PartialReplyError(
-                    self.name, "the block's header is not complete", command=command, reply=raw[:64]
+                    self.name, "the block's header is not complete", command=command, reply=bytes(raw[:64])
                 )
         # Line feeds inside the data end the reads early: read on until the terminator after the data.
         data_end = header.header_bytes + header.data_bytes
@@ -379,18 +404,18 @@ class ScpiSession:
             raw += part
         if len(raw) <= data_end:
             raise PartialReplyError(
-                self.name, f"the block stopped after {len(raw)} bytes", command=command, reply=raw[:64]
+                self.name, f"the block stopped after {len(raw)} bytes", command=command, reply=bytes(raw[:64])
             )
-        if raw[data_end:] not in (b"\n", b"\r\n"):
+        if bytes(raw[data_end:]) not in (b"\n", b"\r\n"):
             raise GarbledReplyError(
                 self.name,
                 "something else than a line feed follows the block's data",
                 command=command,
-                reply=raw[data_end : data_end + 64],
+                reply=bytes(raw[data_end : data_end + 64]),
             )
-        return raw[header.header_bytes : data_end]
+        return bytes(raw[header.header_bytes : data_end])
 
-    def _read_part(self, command: str, before: bytes, count: int) -> tuple[bytes, bool]:
+    def _read_part(self, command: str, before: bytes | bytearray, count: int) -> tuple[bytes, bool]:
         """From one to ``count`` bytes, and whether the transport says that the message ends with them.
         ``before`` is what came of the reply until now, which an error must tell.
         """
@@ -402,7 +427,7 @@ class ScpiSession:
                     self.name,
                     f"the reply stopped after {len(before)} bytes, without its terminator",
                     command=command,
-                    reply=before[:256],
+                    reply=bytes(before[:256]),
                 ) from fault
             raise self._error_of(fault, command) from fault
 
@@ -416,7 +441,12 @@ class ScpiSession:
             waiting = self._peek(self._socket)
             wanted = min(wanted, (waiting.find(self._end[-1:]) + 1) or len(waiting))
         with self._resource.ignore_warning(status.success_device_not_present, status.success_max_count_read):
-            data, code = self._resource.visalib.read(self._resource.session, wanted)
+            try:
+                data, code = self._resource.visalib.read(self._resource.session, wanted)
+            except pyvisa.errors.VisaIOError as fault:
+                if fault.error_code == status.error_timeout and self._timeout_ms is not None:
+                    waited(self._clock, self._timeout_ms / 1000.0)
+                raise
         return data, code == status.success or not data
 
     def _peek(self, interface: socket.socket) -> bytes:
@@ -427,6 +457,7 @@ class ScpiSession:
         left_s = max(0.0, self._deadline_s - time.monotonic())
         readable, _, _ = select.select([interface], [], [], left_s)
         if not readable:
+            waited(self._clock, left_s)
             raise pyvisa.errors.VisaIOError(pyvisa.constants.StatusCode.error_timeout)
         waiting = interface.recv(_PEEKED_BYTES, socket.MSG_PEEK)
         if not waiting:
@@ -446,12 +477,13 @@ class ScpiSession:
         self._dirty = True
         self._distrusted = False
         watch = _Watch(self._clock, self.resynchronisation_limit_s)
-        command = "*IDN?"
+        dialect = self.dialect
+        command = dialect.identity_query
         with self._faults_as_errors(command):
             cleared = self._device_clear()
             if not cleared:
                 self._drain_input(watch, _QUIET_S[0])
-            identity, slowest_s = self._await(command, Reply.identity, watch)
+            identity, slowest_s = self._await(command, dialect.identity_form, watch)
             if self._identity is not None and identity != self._identity:
                 raise WrongIdentityError(
                     self.name,
@@ -459,7 +491,7 @@ class ScpiSession:
                     command=command,
                 )
             while True:
-                _, took_s = self._await(self.synchronising_query, lambda reply: reply.integer(0, 255), watch)
+                _, took_s = self._await(dialect.synchronising_query, dialect.synchronising_form, watch)
                 slowest_s = max(slowest_s, took_s)
                 quiet_s = min(max(_QUIET_S[0], 2.0 * slowest_s), _QUIET_S[1])
                 if cleared or not self._drain_input(watch, quiet_s):
@@ -505,8 +537,7 @@ class ScpiSession:
         A raw socket has no device clear (pyvisa-py's only empties the input, and never returns when the
         peer has closed), nor has a serial line.
         """
-        resource_name = str(getattr(self._resource, "resource_name", "")).upper()
-        if resource_name.endswith("::SOCKET") or resource_name.startswith("ASRL"):
+        if self.address.endswith("::SOCKET") or self.address.startswith("ASRL"):
             return False
         try:
             self._resource.clear()
@@ -641,6 +672,7 @@ class ScpiInstrument:
         :raises ConnectionFailedError: when nothing answers.
         :raises WrongIdentityError: when another model answers.
         """
+        self._log_in()
         identity = self._session.probe()
         if not self._is_expected(identity):
             raise WrongIdentityError(
@@ -681,6 +713,9 @@ class ScpiInstrument:
         except InstrumentError as fault:
             return f"{unsent}; {fault}" if unsent else f"sent {'; '.join(commands)} blindly; {fault}"
         return ""
+
+    def _log_in(self) -> None:
+        """What an instrument asks for before it answers anything: of most, nothing."""
 
     def _is_expected(self, identity: Identity) -> bool:
         return re.fullmatch(self.model_pattern, identity.model) is not None

@@ -1,12 +1,14 @@
-"""The one place that opens a bench: sessions over pyvisa and smbus2, and drivers on top of them.
+"""The one place that opens a bench: sessions over pyvisa, pyserial and smbus2, and drivers on top of them.
 
 A simulated bench differs from a lab in the libraries' back ends alone: a VISA library whose resources are
-simulated instruments, a bus of smbus2's shape, a clock that moves the world.
+simulated instruments, a URL scheme of pyserial's with such behind it, a bus of smbus2's shape, a clock that
+moves the world.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,7 +17,9 @@ from drivers.clock import Clock, StopFlag, WallClock
 from drivers.errors import BenchError, ConnectionFailedError
 from drivers.i2c import I2cBus, SmbusLike
 from drivers.interfaces import Instrument, ModulePins
+from drivers.line_session import LineSession, SerialPort
 from drivers.scpi import ScpiSession
+from drivers.serial_address import SerialAddress
 from harness.bench import Bench
 from harness.benchfile import BenchSpec, InstrumentSpec
 
@@ -32,6 +36,9 @@ class Backend(Protocol):
     def visa_resource(self, address: str) -> Any:
         """Open a pyvisa message-based resource."""
 
+    def serial_port(self, address: str) -> SerialPort:
+        """Open a pyserial port (:mod:`drivers.serial_address`)."""
+
     def smbus(self, address: str) -> SmbusLike:
         """Open a bus (``i2c:1``)."""
 
@@ -43,7 +50,9 @@ class LabBackend:
     """The lab's own buses."""
 
     def __init__(self, spec: BenchSpec, stop: StopFlag) -> None:
-        self.clock: Clock = WallClock(stop)
+        self._closing = contextlib.ExitStack()
+        self._stop = stop
+        self.clock: Clock = self._remote_clock(spec) if spec.clock == "remote" else WallClock(stop)
         self._library = spec.visa_library
         self._manager: Any = None
 
@@ -55,17 +64,37 @@ class LabBackend:
             self._manager = pyvisa.ResourceManager(self._library)
         return self._manager.open_resource(address, open_timeout=int(OPEN_LIMIT_S * 1000))
 
+    def serial_port(self, address: str) -> SerialPort:
+        """Open a line, for us alone where the system can, or a socket."""
+        import serial
+
+        line = SerialAddress.parse(address)
+        exclusive = {"exclusive": True} if line.baud is not None and os.name == "posix" else {}
+        port: SerialPort = serial.serial_for_url(
+            line.port, write_timeout=OPEN_LIMIT_S, **line.settings, **exclusive
+        )
+        return port
+
     def smbus(self, address: str) -> SmbusLike:
-        """Open ``/dev/i2c-N``."""
+        """Open ``/dev/i2c-N``, or a served module's bus."""
+        if address.startswith("sim:"):
+            return open_served_module(address.removeprefix("sim:"), self._stop)[0]
         from smbus2 import SMBus
 
         bus: SmbusLike = SMBus(int(address.removeprefix("i2c:")))
         return bus
 
     def close(self) -> None:
-        """Close the VISA library's sessions."""
-        if self._manager is not None:
-            self._manager.close()
+        """Close the VISA library's sessions, and the connection to a remote clock."""
+        with self._closing:
+            if self._manager is not None:
+                self._manager.close()
+
+    def _remote_clock(self, spec: BenchSpec) -> Clock:
+        """The time of a served bench."""
+        bus, _, clock = open_served_module(spec.clock_address, self._stop)
+        self._closing.callback(bus.close)
+        return clock
 
 
 class _Io:
@@ -73,7 +102,7 @@ class _Io:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self.sessions: list[ScpiSession] = []
+        self.sessions: list[ScpiSession | LineSession] = []
         self.buses: dict[str, I2cBus] = {}
 
     @property
@@ -115,6 +144,12 @@ class _Io:
         instrument: Instrument = driver(session, self.clock, name=spec.role, options=spec.options)
         return instrument
 
+    def _open_serial(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
+        session = LineSession(self._backend.serial_port(spec.address), self.clock, name=spec.role)
+        self.sessions.append(session)
+        instrument: Instrument = driver(session, self.clock, name=spec.role, options=spec.options)
+        return instrument
+
     def _open_i2c(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
         bus = self.buses.get(spec.address)
         if bus is None:
@@ -123,7 +158,11 @@ class _Io:
         instrument: Instrument = driver(bus, self.clock, name=spec.role, options=spec.options)
         return instrument
 
-    _OPENERS: dict[str, Callable[..., Instrument]] = {"visa": _open_visa, "i2c": _open_i2c}  # noqa: RUF012
+    _OPENERS: dict[str, Callable[..., Instrument]] = {  # noqa: RUF012
+        "visa": _open_visa,
+        "serial": _open_serial,
+        "i2c": _open_i2c,
+    }
 
 
 def open_bench(spec: BenchSpec, stop: StopFlag | None = None, backend: Backend | None = None) -> Bench:
@@ -146,7 +185,7 @@ def open_what_can_be(
 ) -> tuple[Bench, dict[str, BenchError]]:
     """Open a bench as far as it goes; also returns why some roles could not be opened."""
     flag = stop or StopFlag()
-    io = _Io(backend or _backend(spec, flag))
+    io = _Io(backend or bench_backend(spec, flag))
     instruments: dict[str, Instrument] = {}
     faults: dict[str, BenchError] = {}
     for role, part in spec.instruments.items():
@@ -174,7 +213,11 @@ def open_served_module(address: str, stop: StopFlag | None = None) -> tuple[Smbu
     return open_served(address, stop)
 
 
-def _backend(spec: BenchSpec, stop: StopFlag) -> Backend:
+def bench_backend(spec: BenchSpec, stop: StopFlag) -> Backend:
+    """Where a bench file's sessions come from: the lab's libraries, or a simulated world behind them.
+
+    :raises BenchError: when a simulated bench cannot be made.
+    """
     if spec.simulation is None:
         return LabBackend(spec, stop)
     # At call time: a lab's bench needs none of the simulation.

@@ -8,6 +8,7 @@ import pytest
 import pyvisa.errors
 from pyvisa.constants import StatusCode
 
+from drivers.line_session import LineSession
 from drivers.scpi import ScpiSession
 
 TIMEOUT = pyvisa.errors.VisaIOError(StatusCode.error_timeout)
@@ -27,6 +28,7 @@ class ScriptedResource:
         self.timeout = 2000
         self.read_termination = None
         self.write_termination = None
+        self.line_end = "\n"
         self.script: list[tuple[str, object]] = []
         self.sent: list[str] = []
         self.limits_ms: dict[str, int] = {}
@@ -48,7 +50,7 @@ class ScriptedResource:
         assert self.script, f"not expected: {message!r}"
         wanted, answer = self.script.pop(0)
         assert message == wanted
-        assert (self.write_termination if termination is None else termination) == "\n"
+        assert (self.write_termination if termination is None else termination) == self.line_end
         if isinstance(answer, BaseException):
             self._fault = answer
         elif answer is not None:
@@ -116,3 +118,69 @@ def scripted_session(wire, counting_clock):
 def no_reply():
     """The answer that never comes."""
     return TIMEOUT
+
+
+class ScriptedPort:
+    """A pyserial port that expects exactly the lines of a script, and answers with theirs.
+
+    An answer is text (CR LF is added), bytes (as they are), an exception (raised by the next read) or None
+    (nothing). ``""`` is a bare line end. A read of nothing takes its time-out on the clock.
+    """
+
+    def __init__(self, clock) -> None:
+        self.timeout = None
+        self.script: list[tuple[str, object]] = []
+        self.sent: list[str] = []
+        self.closed = False
+        self._clock = clock
+        self._input = b""
+        self._fault: BaseException | None = None
+
+    def expect(self, *lines: tuple[str, object]) -> None:
+        self.script += lines
+
+    def write(self, data: bytes) -> int:
+        line = data.decode("ascii")
+        assert line.endswith("\r\n")
+        line = line[:-2]
+        self.sent.append(line)
+        assert self.script, f"not expected: {line!r}"
+        wanted, answer = self.script.pop(0)
+        assert line == wanted
+        if isinstance(answer, BaseException):
+            self._fault = answer
+        elif answer is not None:
+            self._input += answer if isinstance(answer, bytes) else f"{answer}\r\n".encode()
+        return len(data)
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self._input)
+
+    def read(self, size: int = 1) -> bytes:
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        data, self._input = self._input[:size], self._input[size:]
+        if len(data) < size:
+            self._clock.sleeps.append(self.timeout)
+        return data
+
+    def leave_stale(self, data: bytes) -> None:
+        self._input += data
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def scripted_port(counting_clock):
+    """The scripted port; at the end everything scripted must have been sent."""
+    port = ScriptedPort(counting_clock)
+    yield port
+    assert port.script == [], "the driver did not send all that was expected"
+
+
+@pytest.fixture
+def line_session(scripted_port, counting_clock):
+    return LineSession(scripted_port, counting_clock, name="chamber")

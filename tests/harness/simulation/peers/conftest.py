@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 import pyvisa
+import serial
 
 from drivers import catalogue
+from drivers.line_session import LineSession
 from drivers.scpi import ScpiSession
+from drivers.serial_address import SerialAddress
 from harness.simulation.light.beam import Beam
 from harness.simulation.peers.catalogue import SimulatedSurroundings, build_peer
+from harness.simulation.serial_port import SerialLines
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
 
@@ -18,6 +22,9 @@ class FakeFibres:
         self.powers_w: dict[int, float] = {}
         self.light_nm: float | None = 1310.0
         self.routes: dict[int, int] = {}
+        self.attenuations_db: dict[int, float] = {}
+        self.open_shutters: set[int] = set()
+        self.beams: dict[int, tuple[Beam, ...]] = {}
 
     def power_w(self, role, port):
         return self.powers_w.get(port, 0.0)
@@ -26,11 +33,19 @@ class FakeFibres:
         return self.light_nm if self.powers_w.get(port) else None
 
     def light(self, role, port):
+        if port in self.beams:
+            return self.beams[port]
         power_w = self.powers_w.get(port, 0.0)
         return (Beam("light", power_w, self.light_nm),) if power_w else ()
 
     def set_routes(self, role, routes):
         self.routes = dict(routes)
+
+    def set_attenuation(self, role, port, attenuation_db):
+        self.attenuations_db[port] = attenuation_db
+
+    def set_shutter(self, role, port, *, open_):
+        (self.open_shutters.add if open_ else self.open_shutters.discard)(port)
 
 
 class FakeRail:
@@ -57,7 +72,7 @@ class FakeRail:
 
 
 class FakeAir:
-    """Air that follows at 8 C/s; a case that follows the air with 40 s and sits 15 C above it."""
+    """Air that follows at 8 C/s, or as told; a case that follows the air with 40 s and sits 15 C above it."""
 
     STEP_S = 0.25
 
@@ -67,18 +82,19 @@ class FakeAir:
         self.case_c = 25.0
         self.target_c = 25.0
         self.flowing = False
+        self.rate_c_per_s = 8.0
         self.lowest_asked_c, self.highest_asked_c = 25.0, 25.0
         self._step()
 
     def _step(self):
         target_c = self.target_c if self.flowing else 25.0
-        most_c = 8.0 * self.STEP_S
+        most_c = self.rate_c_per_s * self.STEP_S
         self.air_c += max(-most_c, min(most_c, target_c - self.air_c))
         self.case_c += (self.air_c + 15.0 - self.case_c) * self.STEP_S / 40.0
         self._world.after(self.STEP_S, self._step)
 
-    def set_air(self, *, target_c, flowing):
-        self.target_c, self.flowing = target_c, flowing
+    def set_air(self, *, target_c, flowing, rate_c_per_s=8.0):
+        self.target_c, self.flowing, self.rate_c_per_s = target_c, flowing, rate_c_per_s
         self.lowest_asked_c = min(self.lowest_asked_c, target_c)
         self.highest_asked_c = max(self.highest_asked_c, target_c)
 
@@ -99,7 +115,18 @@ class SmallBench:
         self.surroundings = SimulatedSurroundings(self.fibres, self.air, {1: self.rail})
         self.library = SimulatedVisaLibrary.create(self.world)
         self.manager = pyvisa.ResourceManager(self.library)
+        self.lines = SerialLines(self.world)
         self.peers: dict[str, object] = {}
+
+    def line_session(self, driver_name, *, peer_options=None):
+        address = SerialAddress.parse(f"serial:/dev/{driver_name}?baud=19200")
+        if driver_name not in self.peers:
+            self.peers[driver_name] = build_peer(
+                driver_name, self.world, self.surroundings, driver_name, peer_options
+            )
+            self.lines.attach(address, self.peers[driver_name])
+        port = serial.serial_for_url(self.lines.url(address), **address.settings)
+        return LineSession(port, self.clock, name=driver_name)
 
     def session(self, driver_name, *, transport="SOCKET", peer_options=None):
         host = driver_name.replace("-", "")
@@ -113,7 +140,10 @@ class SmallBench:
         return ScpiSession(self.manager.open_resource(address), self.clock, name=driver_name)
 
     def open(self, driver_name, *, transport="SOCKET", options=None, peer_options=None):
-        session = self.session(driver_name, transport=transport, peer_options=peer_options)
+        if catalogue.info(driver_name).transport == "serial":
+            session = self.line_session(driver_name, peer_options=peer_options)
+        else:
+            session = self.session(driver_name, transport=transport, peer_options=peer_options)
         driver = catalogue.load(driver_name)(session, self.clock, name=driver_name, options=options or {})
         driver.connect()
         return driver
