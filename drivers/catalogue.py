@@ -21,8 +21,8 @@ __all__ = ["DRIVERS", "DriverInfo", "check_options", "info", "load", "names"]
 class DriverInfo:
     """What a bench needs to know of a driver before it loads it.
 
-    ``target`` is ``package.module:Class``; ``transport`` is ``visa`` or ``i2c``; ``options`` maps the
-    option names a bench file may set to their types, or is None where the driver checks them itself;
+    ``target`` is ``package.module:Class``; ``transport`` is ``visa``, ``serial`` or ``i2c``; ``options`` maps
+    the option names a bench file may set to their types, or is None where the driver checks them itself;
     ``proven_on_hardware`` says whether this project has run the driver on a real instrument.
     """
 
@@ -41,17 +41,108 @@ DRIVERS: Mapping[str, DriverInfo] = MappingProxyType(
         "keysight-n7745c": DriverInfo(
             "drivers.keysight_n77xx:N7745C", ("power_meter",), "visa", options={"block_reading": bool}
         ),
+        "thorlabs-pm100d": DriverInfo(
+            "drivers.thorlabs_pm100d:Pm100d",
+            ("power_meter",),
+            "visa",
+            options={"lowest_dbm": float, "highest_dbm": float},
+        ),
         "polatis": DriverInfo(
             "drivers.polatis:Polatis",
             ("optical_switch",),
             "visa",
             options={"switching_time_s": float, "settling_s": float},
         ),
+        "keysight-n7761a": DriverInfo(
+            "drivers.keysight_n776x:N7761A",
+            ("attenuator",),
+            "visa",
+            options={"slots": list, "speed_db_s": float, "settling_s": float},
+        ),
+        "keysight-n7762a": DriverInfo(
+            "drivers.keysight_n776x:N7762A",
+            ("attenuator",),
+            "visa",
+            options={"slots": list, "speed_db_s": float, "settling_s": float},
+        ),
+        "keysight-n7764a": DriverInfo(
+            "drivers.keysight_n776x:N7764A",
+            ("attenuator",),
+            "visa",
+            options={"slots": list, "speed_db_s": float, "settling_s": float},
+        ),
+        "keysight-flexdca": DriverInfo(
+            "drivers.keysight_flexdca:FlexDca",
+            ("oscilloscope",),
+            "visa",
+            options={
+                "channels": list,
+                "clock_recovery_slot": int,
+                "trigger_source": str,
+                "output_clock_divider": int,
+                "filter": str,
+                "tdecq_edition": str,
+                "samples_per_ui": int,
+                "autoscale_tries": int,
+                "acquisition_limit_s": float,
+                "channel_noise_w": float,
+            },
+        ),
+        "yokogawa-aq6370d": DriverInfo(
+            "drivers.yokogawa_aq6370:AQ6370D",
+            ("spectrum_analyser",),
+            "visa",
+            options={
+                "sensitivity": str,
+                "binary_traces": bool,
+                "automatic_offset": bool,
+                "offset_interval_s": float,
+                "sweep_limit_s": float,
+            },
+        ),
         "keysight-e36312a": DriverInfo(
             "drivers.keysight_e36300:E36312A",
             ("power_supply",),
             "visa",
             options={"overcurrent_protection": bool},
+        ),
+        "xena-xoa": DriverInfo(
+            "drivers.xena_xoa:XenaChassis",
+            ("bert",),
+            "visa",
+            options={
+                "module": int,
+                "port": int,
+                "lanes": int,
+                "password": str,
+                "owner": str,
+                "take_over": bool,
+                "inserted_at": str,
+                "inverted": bool,
+                "counter_update_s": float,
+                "settle_s": float,
+                "idle_limit_s": int,
+            },
+        ),
+        "keysight-m8070b": DriverInfo(
+            "drivers.keysight_m8070b:M8070B",
+            ("bert",),
+            "visa",
+            options={
+                "generators": list,
+                "generator_lanes": list,
+                "analyser": str,
+                "analyser_lane": int,
+                "clock": str,
+                "system": str,
+                "measurement": str,
+                "symbol_rate_bd": float,
+                "clock_factor": float,
+                "amplitude_v": float,
+                "clock_recovery": bool,
+                "alignment_status": bool,
+                "alignment_limit_s": float,
+            },
         ),
         "temptronic-ats545": DriverInfo(
             "drivers.temptronic_ats:Ats545",
@@ -62,6 +153,19 @@ DRIVERS: Mapping[str, DriverInfo] = MappingProxyType(
                 "lowest_air_c": float,
                 "highest_air_c": float,
                 "air_to_dut_limit_c": float,
+            },
+        ),
+        "espec-p300": DriverInfo(
+            "drivers.espec_p300:EspecP300",
+            ("thermal",),
+            "serial",
+            options={
+                "lowest_c": float,
+                "highest_c": float,
+                "address": int,
+                "echo": bool,
+                "command_interval_s": float,
+                "controller": str,
             },
         ),
         "i2c-host-board": DriverInfo("drivers.host_board:I2cHostBoard", ("host_board",), "i2c", options=None),

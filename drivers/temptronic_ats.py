@@ -22,7 +22,7 @@ from drivers.errors import (
     InstrumentReportedError,
     InvalidReadingError,
 )
-from drivers.interfaces import Identity, SafetyStep
+from drivers.interfaces import Controlled, Identity, SafetyStep
 from drivers.replies import Reply
 from drivers.scpi import ScpiInstrument, ScpiSession, option
 
@@ -97,6 +97,7 @@ class Ats545(ScpiInstrument):
                 f"{name}: option 'dut_sensor' must be 't' or 'k', got {sensor!r} in the bench file"
             )
         self._sensor = _SENSORS[sensor]
+        self._sensor_selected = False
         self._old_visit_until_s: float | None = None
         self._lowest_air_c = option(self._options, "lowest_air_c", -40.0, instrument=name)
         self._highest_air_c = option(self._options, "highest_air_c", 85.0, instrument=name)
@@ -110,6 +111,11 @@ class Ats545(ScpiInstrument):
             )
 
     @property
+    def controls(self) -> Controlled:
+        """The module's case: :meth:`start_setpoint_c` turns case control on."""
+        return "case"
+
+    @property
     def temperature_range_c(self) -> tuple[float, float]:
         """Lowest and highest set point, Celsius: the air limits of the bench file."""
         return (self._lowest_air_c, self._highest_air_c)
@@ -120,6 +126,7 @@ class Ats545(ScpiInstrument):
         :raises WrongIdentityError: when another model answers.
         :raises ThermalFaultError: when a fault remains after clearing.
         """
+        self._sensor_selected = False
         identity = super().connect()
         self._session.command("RSTO")
         self._clock.sleep(self.dead_time_s)
@@ -153,6 +160,7 @@ class Ats545(ScpiInstrument):
             "HEAD 1",
             "FLOW 1",
         )
+        self._sensor_selected = True
         self._old_visit_until_s = self._clock.now_s() + max(soak_s, self.condition_delay_s)
         reply = self._session.query("SETP?")
         if abs(reply.real() - temperature_c) > 0.06:
@@ -180,10 +188,20 @@ class Ats545(ScpiInstrument):
         return self._temperature_c("TMPA?")
 
     def read_case_c(self) -> float:
-        """Temperature of the sensor on the module's case, Celsius.
+        """Temperature of the sensor on the module's case, Celsius. Where another source makes the
+        temperature and this one is the sensor alone, nothing but the first reading selects the sensor; the
+        choice is read back.
 
-        :raises InvalidReadingError: when the sensor is open or not selected.
+        :raises InvalidReadingError: when the sensor is open.
+        :raises InstrumentReportedError: when it refuses the choice of sensor.
+        :raises GarbledReplyError: when another sensor reads back.
         """
+        if not self._sensor_selected:
+            self._command_all(f"DSNS {self._sensor}")
+            reply = self._session.query("DSNS?")
+            if reply.integer(0, 9) != self._sensor:
+                raise reply.garbled(f"not sensor {self._sensor}, as was set: it reads back otherwise")
+            self._sensor_selected = True
         return self._temperature_c("TMPD?")
 
     def check_faults(self) -> None:

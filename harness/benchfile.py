@@ -18,10 +18,18 @@ from typing import Any
 
 from drivers.catalogue import DRIVERS, check_options, load
 from drivers.errors import BenchError, InstrumentError
+from drivers.serial_address import SerialAddress
+from harness.simulation_section import (
+    FAULTS_OF_TRANSPORTS,
+    SimulationSpec,
+    check_simulation,
+    read_simulation,
+)
 from harness.tables import Table, TableError, read_table
 from harness.text import printable_text
 from harness.verdict import DECISION_RULE
-from harness.wiring import MODULE, Fibre, InsertionLoss, Wiring, parse_port, wiring_complaints
+from harness.wiring import REFERENCE, InsertionLoss, Wiring
+from harness.wiring.reading import read_wiring
 
 BENCHES_FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "benches"
 ROLES = (
@@ -39,9 +47,14 @@ ROLES = (
     "operator",
 )
 REQUIRED_ROLES = ("power_meter", "power_supply", "thermal", "case_sensor", "host_board")
-FAULT_KINDS = ("dies", "garbles")
-_CLOCKS = ("wall", "virtual")
-_I2C_ADDRESS = re.compile(r"i2c:\d{1,3}")
+_CLOCKS = ("wall", "virtual", "remote")
+_I2C_ADDRESS = re.compile(r"i2c:\d{1,3}", re.ASCII)
+_PORT = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_HOST_AND_PORT = rf"(?:[A-Za-z0-9][A-Za-z0-9.-]{{0,252}}|\[[0-9A-Fa-f:.]{{2,45}}\]):{_PORT}"
+_SERVED_BUS = re.compile(
+    rf"sim:(?:{_HOST_AND_PORT}(?:/[0-9]{{1,5}})?|unix:[^\0]{{1,100}}/[0-9]{{1,5}})", re.ASCII
+)
+_SERVED_CLOCK = re.compile(_HOST_AND_PORT, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +99,19 @@ class SupplySpec:
 
 @dataclass(frozen=True, slots=True)
 class ThermalSpec:
-    """How the thermal source reaches the module's case."""
+    """How the thermal source reaches the module's case. ``largest_trim_c``: how far from the case's
+    temperature the air may be set, where the source controls the air."""
 
     window_c: float
     soak_s: float
     time_limit_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class FaultSpec:
-    """A simulated instrument that goes wrong: what happens to the one in ``role``, at a time of the world.
-
-    ``dies``: it answers nothing any more; ``garbles``: its replies are garbage.
-    """
-
-    role: str
-    kind: str
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SimulationSpec:
-    """What the simulated bench is made of; ``None`` in :class:`BenchSpec` means a lab.
-
-    ``seed`` draws the bench's chance (calibration errors, true losses, noise), ``specimen`` which module of
-    the profile it is.
-    """
-
-    module: str
-    seed: int
-    room_temp_c: float
-    specimen: int = 0
-    faults: tuple[FaultSpec, ...] = ()
+    largest_trim_c: float
 
 
 @dataclass(frozen=True, slots=True)
 class BenchSpec:
-    """A bench, as its file describes it."""
+    """A bench, as its file describes it. ``clock_address``: of the server whose time a ``remote`` clock is,
+    else empty."""
 
     path: Path
     sha256: str
@@ -136,6 +125,12 @@ class BenchSpec:
     supply: SupplySpec
     thermal: ThermalSpec
     simulation: SimulationSpec | None
+    clock_address: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether nothing of it is real: it is simulated in this process, or a served simulation."""
+        return self.simulation is not None or self.clock == "remote"
 
 
 # What each role's stated uncertainty is expressed in.
@@ -171,9 +166,16 @@ def load_bench(path: Path) -> BenchSpec:
     description = bench.text("description", "")
     decision_rule = bench.text("decision_rule", DECISION_RULE, choices=[DECISION_RULE])
     bench.end()
-    simulation = _simulation(table)
+    simulation = read_simulation(table, ROLES)
     clock_table = table.table("clock")
     clock = clock_table.text("kind", choices=_CLOCKS)
+    clock_address = ""
+    if clock == "remote":
+        clock_address = clock_table.text("address")
+        if clock_address and not _SERVED_CLOCK.fullmatch(clock_address):
+            clock_table.complain(
+                "address", f"{clock_address!r} is no address of a served bench, such as 127.0.0.1:40123"
+            )
     clock_table.end()
     if clock in _CLOCKS and (clock == "virtual") != (simulation is not None):
         clock_table.complain(
@@ -183,8 +185,11 @@ def load_bench(path: Path) -> BenchSpec:
     visa_library = io.text("visa_library", "@py")
     io.end()
     instruments, passes = _instruments(table.table("instruments"))
-    _check_faults(table, simulation, instruments)
-    wiring = _wiring(table, instruments, passes)
+    wiring = _wiring(table, instruments, passes, simulation, served=clock == "remote")
+    can_fail = {
+        role: FAULTS_OF_TRANSPORTS.get(_transport(part.driver), ()) for role, part in instruments.items()
+    }
+    check_simulation(table, simulation, wiring, can_fail)
     supply = _supply(table.table("supply"))
     thermal = _thermal(table.table("thermal"))
     table.end()
@@ -202,6 +207,7 @@ def load_bench(path: Path) -> BenchSpec:
         supply=supply,
         thermal=thermal,
         simulation=simulation,
+        clock_address=clock_address,
     )
 
 
@@ -226,31 +232,6 @@ def with_simulation(spec: BenchSpec, *, module: str | None = None, seed: int | N
     return replace(spec, simulation=simulation)
 
 
-def _simulation(table: Table) -> SimulationSpec | None:
-    if not table.has("simulation"):
-        return None
-    part = table.table("simulation")
-    spec = SimulationSpec(
-        module=part.text("module"),
-        seed=part.integer("seed", 1),
-        room_temp_c=part.quantity("room_temp", "degC", "23 degC"),
-        specimen=part.integer("specimen", 0, low=0),
-        faults=tuple(_fault(entry) for entry in part.tables("fault")),
-    )
-    part.end()
-    return spec
-
-
-def _fault(part: Table) -> FaultSpec:
-    fault = FaultSpec(
-        role=part.text("role", choices=ROLES),
-        kind=part.text("kind", choices=FAULT_KINDS),
-        at_s=part.quantity("at", "s", low=0.0),
-    )
-    part.end()
-    return fault
-
-
 def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, InsertionLoss]]:
     specs: dict[str, InstrumentSpec] = {}
     passes: dict[str, InsertionLoss] = {}
@@ -267,7 +248,7 @@ def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, Ins
             )
             loss.end()
         part.end()
-        address = _canonical(specs[role].address)
+        address = _canonical(specs[role])
         if address and address in addresses:
             part.complain(
                 "address", f"{address} is used already, by {addresses[address]}; write shared_with instead"
@@ -281,18 +262,8 @@ def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, Ins
     return specs, passes
 
 
-def _check_faults(
-    table: Table, simulation: SimulationSpec | None, instruments: Mapping[str, InstrumentSpec]
-) -> None:
-    for index, fault in enumerate(simulation.faults if simulation else (), start=1):
-        part = instruments.get(fault.role)
-        if fault.role not in ROLES:
-            continue  # complained about where it was read
-        if part is None or part.driver not in DRIVERS or DRIVERS[part.driver].transport != "visa":
-            table.complain(
-                f"simulation.fault[{index}].role",
-                f"{fault.role} is no instrument of this bench that can fail so",
-            )
+def _transport(driver: str) -> str:
+    return DRIVERS[driver].transport if driver in DRIVERS else ""
 
 
 def _check_shared(table: Table, role: str, spec: InstrumentSpec, specs: Mapping[str, InstrumentSpec]) -> None:
@@ -324,12 +295,11 @@ def _instrument(role: str, part: Table) -> InstrumentSpec:
             if role not in info.roles:
                 part.complain("driver", f"{driver} cannot be a {role}; it can be {', '.join(info.roles)}")
             options = _options(part, driver, role)
-            if address and info.transport == "i2c" and not _I2C_ADDRESS.fullmatch(address):
-                part.complain("address", f"{address!r} is no I2C bus; write i2c:1 for /dev/i2c-1")
-            if address and info.transport == "visa" and not _canonical(address):
-                part.complain(
-                    "address", f"{address!r} is no VISA address, such as TCPIP0::192.0.2.1::inst0::INSTR"
-                )
+            if address:
+                try:
+                    _ADDRESSES[info.transport](address)
+                except ValueError as fault:
+                    part.complain("address", str(fault))
     unit = _UNCERTAINTY_UNITS.get(role, "")
     uncertainty = part.quantity("uncertainty", unit, low=0.0) if unit else None
     return InstrumentSpec(role, driver, address, options, shared_with, uncertainty, unit, _calibration(part))
@@ -358,17 +328,39 @@ def _options(part: Table, driver: str, role: str) -> dict[str, Any]:
     return options
 
 
-def _canonical(address: str) -> str:
-    """The one spelling of an address: of a VISA address its full form, ``""`` of one that is none."""
-    if "::" not in address:
-        return address if _I2C_ADDRESS.fullmatch(address) else ""
+def _canonical(spec: InstrumentSpec) -> str:
+    """The one spelling of an instrument's address; ``""`` where there is none, or a wrong one."""
+    transport = _transport(spec.driver)
+    try:
+        return _ADDRESSES[transport](spec.address) if transport and spec.address else ""
+    except ValueError:
+        return ""
+
+
+def _visa_address(address: str) -> str:
     # Here: who only validates limits or decodes a dump needs no VISA.
     from pyvisa import rname
 
     try:
         return str(rname.ResourceName.from_string(address))
     except ValueError:
-        return ""
+        raise ValueError(f"{address!r} is no VISA address, such as TCPIP0::192.0.2.1::inst0::INSTR") from None
+
+
+def _i2c_address(address: str) -> str:
+    if not _I2C_ADDRESS.fullmatch(address) and not _SERVED_BUS.fullmatch(address):
+        raise ValueError(
+            f"{address!r} is no I2C bus; write i2c:1 for /dev/i2c-1, or sim:HOST:PORT/SLOT for a served one"
+        )
+    return address
+
+
+def _serial_address(address: str) -> str:
+    return SerialAddress.parse(address).canonical
+
+
+# For each transport: the canonical form of an address; ValueError says what is wrong with one.
+_ADDRESSES = {"visa": _visa_address, "i2c": _i2c_address, "serial": _serial_address}
 
 
 def _calibration(part: Table) -> Calibration | None:
@@ -384,34 +376,23 @@ def _calibration(part: Table) -> Calibration | None:
 
 
 def _wiring(
-    table: Table, instruments: Mapping[str, InstrumentSpec], passes: Mapping[str, InsertionLoss]
+    table: Table,
+    instruments: Mapping[str, InstrumentSpec],
+    passes: Mapping[str, InsertionLoss],
+    simulation: SimulationSpec | None,
+    *,
+    served: bool,
 ) -> Wiring:
-    fibres: list[tuple[str, Fibre]] = []
-    # About a required role that lacks, or about all of them, there is a complaint already.
-    complained = set(REQUIRED_ROLES if instruments else ROLES)
-    for index, part in enumerate(table.tables("fibre"), start=1):
-        ports = []
-        for key in ("from", "to"):
-            text = part.text(key)
-            try:
-                port = parse_port(text)
-            except ValueError as fault:
-                if text:
-                    part.complain(key, str(fault))
-                continue
-            if port.role == MODULE or port.role in instruments:
-                ports.append(port)
-            elif port.role not in complained:
-                complained.add(port.role)
-                part.complain(key, f"the bench has no {port.role}")
-        loss_db = part.quantity("loss", "dB", low=0.0)
-        uncertainty_db = part.quantity("uncertainty", "dB", low=0.0)
-        part.end()
-        if len(ports) == 2:
-            fibres.append((f"fibre[{index}]", Fibre(ports[0], ports[1], loss_db, uncertainty_db)))
-    for key, complaint in wiring_complaints(fibres, matrices=passes):
-        table.complain(key, complaint)
-    return Wiring([fibre for _, fibre in fibres], passes)
+    # Of a served bench only the server knows what is simulated there.
+    simulated = [REFERENCE] if served or (simulation and simulation.reference) else []
+    return read_wiring(
+        table,
+        passes,
+        present=[*instruments, *simulated],
+        # About a required role that lacks, or about all of them, there is a complaint already.
+        complained=REQUIRED_ROLES if instruments else ROLES,
+        roles=ROLES,
+    )
 
 
 def _supply(part: Table) -> SupplySpec:
@@ -442,6 +423,7 @@ def _thermal(part: Table) -> ThermalSpec:
         window_c=part.quantity("window", "K", "1 K", low=0.0),
         soak_s=part.quantity("soak", "s", low=0.0),
         time_limit_s=part.quantity("time_limit", "s", low=0.0),
+        largest_trim_c=part.quantity("largest_trim", "K", "25 K", low=0.0),
     )
     part.end()
     return spec

@@ -4,11 +4,13 @@ called reached."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.clock import wait_until
 from drivers.errors import NotSettledError
 from harness.bench import Bench
+from harness.case_in_air import AirTrim, CaseInAir
 from harness.corner import Corner
 
 NOMINAL_VCC_V = 3.3
@@ -54,11 +56,16 @@ class Conditions:
     settling_s: float
 
 
+def _not_noted(_trim: AirTrim) -> None:
+    """For who wants no record of trims."""
+
+
 class Conditioner:
     """Moves supply and temperature, and only what has to move: the chamber once per visit."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._in_air = CaseInAir(bench)
         self._standing: Corner | None = None
         self._supply_set_v: float | None = None
         self.chamber_moves = 0
@@ -176,14 +183,13 @@ class Conditioner:
             raise _not_there(reading, expected_v, SUPPLY_SHARE * set_v)
         self._supply_set_v = set_v
 
-    def reach_temperature(self, case_temp_c: float) -> float:
-        """Bring the case to a temperature; return the seconds that took.
+    def reach_temperature(self, case_temp_c: float, noted: Callable[[AirTrim], None] = _not_noted) -> float:
+        """Bring the case to a temperature; return the seconds that took. Where the source controls the air,
+        its set point is trimmed until the case is there; ``noted`` is told of each trim.
 
-        :raises NotSettledError: when the thermal source does not settle, or the case sensor does not agree.
+        :raises NotSettledError: when the thermal source does not settle, or the case cannot be brought there.
         """
         bench, thermal = self._bench, self._bench.spec.thermal
-        bench.thermal.start_setpoint_c(case_temp_c, window_c=thermal.window_c, soak_s=thermal.soak_s)
-        self.chamber_moves += 1
 
         def too_late() -> NotSettledError:
             return NotSettledError(
@@ -195,6 +201,12 @@ class Conditioner:
                 advice="Check air flow, head, the sensor on the case, and the bench file's time limit.",
             )
 
+        self.chamber_moves += 1
+        if bench.thermal.controls == "air":
+            start_s = bench.clock.now_s()
+            self._in_air.reach(case_temp_c, noted, too_late)
+            return bench.clock.now_s() - start_s
+        bench.thermal.start_setpoint_c(case_temp_c, window_c=thermal.window_c, soak_s=thermal.soak_s)
         return wait_until(
             bench.clock,
             bench.thermal.at_temperature,
@@ -203,8 +215,8 @@ class Conditioner:
             error=too_late,
         )
 
-    def go_to(self, corner: Corner) -> Conditions:
-        """Bring the bench to a corner and read where it stands.
+    def go_to(self, corner: Corner, noted: Callable[[AirTrim], None] = _not_noted) -> Conditions:
+        """Bring the bench to a corner and read where it stands; ``noted`` as for :meth:`reach_temperature`.
 
         :raises NotSettledError: when a condition is not reached.
         """
@@ -214,7 +226,7 @@ class Conditioner:
         moved = before is None or (before.visit, before.case_temp_c) != (corner.visit, corner.case_temp_c)
         self._standing = None
         if moved:
-            self.reach_temperature(corner.case_temp_c)
+            self.reach_temperature(corner.case_temp_c, noted)
         self._require_supply_as_set()
         supply_stands = not moved and before is not None and before.vcc_v == corner.vcc_v
         reading = self.read_connector() if supply_stands else None

@@ -63,7 +63,8 @@ class LimitEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything about a run that stands before its first measurement."""
+    """Everything about a run that stands before its first measurement. ``replay_of``: the run whose recording
+    it was run against, with nothing connected; "" for a run on a bench."""
 
     run_id: str
     started_at: str
@@ -91,6 +92,7 @@ class Manifest:
     git_commit: str
     schema_major: int = SCHEMA_MAJOR
     schema_minor: int = SCHEMA_MINOR
+    replay_of: str = ""
 
     def write(self, path: Path) -> None:
         """Write it durably, under a temporary name first."""

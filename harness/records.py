@@ -75,6 +75,21 @@ class CornerReached(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class AirTrimmed(Record):
+    """On the way to a corner the set point of a source that controls the air was trimmed, for the case was at
+    ``case_temp_measured_c`` in air of ``air_c``, and is to be at ``case_temp_c``."""
+
+    TYPE = "air_trimmed"
+    at: str
+    bench_time_s: float
+    visit: int
+    case_temp_c: float
+    case_temp_measured_c: float
+    air_c: float
+    set_point_c: float
+
+
+@dataclass(frozen=True, slots=True)
 class Acquisition(Record):
     """One thing done on the bench; ``data`` holds raw values per lane, ``conditions`` what they were taken
     under, ``budget`` the uncertainty contributions (name, standard uncertainty, unit, source)."""
@@ -197,6 +212,7 @@ _TYPES.update(
         RunStarted,
         BringUp,
         CornerReached,
+        AirTrimmed,
         Acquisition,
         Measurement,
         Skipped,

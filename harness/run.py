@@ -22,6 +22,7 @@ from drivers.cmis.states import MGMT_INIT_S, first_answer
 from drivers.errors import BenchError, InstrumentError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
+from harness.case_in_air import AirTrim
 from harness.conditions import NOMINAL_VCC_V, Conditioner, Conditions
 from harness.corner import Corner
 from harness.journal import Journal
@@ -30,6 +31,7 @@ from harness.manifest import Manifest
 from harness.measurement import Measured, ModuleFault
 from harness.records import (
     Acquisition,
+    AirTrimmed,
     BringUp,
     CornerReached,
     Measurement,
@@ -373,7 +375,7 @@ class Run:
         :raises BenchError: when it cannot be reached.
         """
         self.conditions = None
-        reached = self.conditioner.go_to(corner)
+        reached = self.conditioner.go_to(corner, functools.partial(self._record_trim, corner))
         self.conditions = reached
         self.record(
             CornerReached(
@@ -389,6 +391,9 @@ class Run:
             )
         )
         return reached
+
+    def _record_trim(self, corner: Corner, trim: AirTrim) -> None:
+        self.record(AirTrimmed(self.timestamp(), self.bench_time_s(), corner.visit, **asdict(trim)))
 
     def require_module_up(self) -> None:
         """Look whether the module is still as bring-up left it, before anything of it is measured.

@@ -19,18 +19,24 @@ _POLARITIES = ("A", "C")
 _MOST_LANES = 8
 _MOST_AIRFLOW_M_PER_S = 50.0
 _CABLE_LANES = 4
+_MOST_REPLIES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class FaultSpec:
     """A simulated instrument that goes wrong: what happens to the one in ``role``, at a time of the world.
+    ``kind`` is one of :data:`INSTRUMENT_FAULTS`, which says what else is set.
 
-    ``dies``: it answers nothing any more; ``garbles``: its replies are garbage.
+    Attributes: ``count``: of replies, or of entries in its error queue; ``for_s``: how long; both 0: for ever
+    (one entry); ``delay_s``: how much later it answers.
     """
 
     role: str
     kind: str
     at_s: float
+    count: int = 0
+    for_s: float = 0.0
+    delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,30 @@ class WiringFaultSpec:
     legs: str = "tx"
 
 
-INSTRUMENT_FAULTS = ("dies", "garbles")
+INSTRUMENT_FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "dies": (),
+        "garbles": ("count", "for_s"),
+        "time_out": ("count", "for_s"),
+        "disconnects": (),
+        "wrong_terminator": ("count", "for_s"),
+        "nan": ("count", "for_s"),
+        "error_queue": ("count",),
+        "busy": ("for_s",),
+        "wrong_identity": ("for_s",),
+        "slow": ("for_s", "delay_s"),
+    }
+)
+"""What each kind says beside role and time; docs/wire-faults.md tells what it is."""
+FAULTS_OF_TRANSPORTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "visa": tuple(INSTRUMENT_FAULTS),
+        "serial": tuple(kind for kind in INSTRUMENT_FAULTS if kind != "error_queue"),
+        "i2c": ("dies", "time_out", "disconnects", "slow"),
+    }
+)
+"""Which can happen to an instrument, by what it is connected through: a bus of bytes without checks cannot
+garble without the module being blamed, and only SCPI has an error queue."""
 WIRING_FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "dirty_end_face": ("port", "severity"),
@@ -177,14 +206,14 @@ def read_reference(part: Table) -> ReferenceSpec:
 
 
 def check_simulation(
-    table: Table, simulation: SimulationSpec | None, wiring: Wiring, can_fail: Collection[str]
+    table: Table, simulation: SimulationSpec | None, wiring: Wiring, can_fail: Mapping[str, Collection[str]]
 ) -> None:
-    """What the section speaks of is there: instruments that go wrong (``can_fail``: roles whose instruments
-    can), fibres that do, and ports of the reference transmitter."""
+    """What the section speaks of is there: instruments that go wrong (``can_fail``: how those in a role can),
+    fibres that do, and ports of the reference transmitter."""
     for index, fault in enumerate(simulation.faults if simulation else (), start=1):
         place = f"simulation.fault[{index}]"
         if isinstance(fault, FaultSpec):
-            if fault.role and fault.role not in can_fail:
+            if fault.role and fault.kind not in can_fail.get(fault.role, ()):
                 table.complain(
                     f"{place}.role", f"{fault.role} is no instrument of this bench that can fail so"
                 )
@@ -210,8 +239,9 @@ def _fault(part: Table, roles: Collection[str]) -> FaultSpec | WiringFaultSpec:
         return WiringFaultSpec(kind, at_s, **said)
     if kind in INSTRUMENT_FAULTS:
         role = part.text("role", choices=roles)
+        said = {name: _READ[name](part) for name in INSTRUMENT_FAULTS[kind]}
         part.end()
-        return FaultSpec(role if role in roles else "", kind, at_s)
+        return FaultSpec(role if role in roles else "", kind, at_s, **said)
     return FaultSpec("", kind, at_s)  # of a kind that there is not nothing more is to be said
 
 
@@ -242,4 +272,7 @@ _READ: Mapping[str, Any] = {
     "polarity": lambda part: part.text("polarity", choices=_POLARITIES),
     "lanes": _lanes,
     "legs": lambda part: part.text("legs", "tx", choices=_LEGS),
+    "count": lambda part: part.integer("count", 0, low=1, high=_MOST_REPLIES) if part.has("count") else 0,
+    "for_s": lambda part: part.quantity("for", "s", "0 s", low=0.0),
+    "delay_s": lambda part: part.quantity("delay", "s", "1 s", low=0.0),
 }

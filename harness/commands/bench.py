@@ -1,4 +1,4 @@
-"""``lanewise bench check``: open every instrument, ask who it is, and say what each path can reach."""
+"""``lanewise bench``. ``check``: open every instrument, ask who it is, and say what each path can reach."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from drivers.errors import BenchError
 from drivers.interfaces import Instrument
 from harness.bench import Bench
 from harness.benchfile import BenchSpec, find_bench_file, load_bench
+from harness.commands import bench_discover
 from harness.opening import open_what_can_be
 from harness.pmd import pmd_by_name
 from harness.tables import TableError
@@ -36,7 +37,15 @@ def main(argv: Sequence[str]) -> int:
     check.add_argument(
         "--pmd", default="400GBASE-DR4", help="PMD whose lanes are looked at (default: %(default)s)"
     )
+    find = commands.add_parser(
+        "discover",
+        help="find instruments, serial ports and modules, and draft a bench file",
+        description=bench_discover.DESCRIPTION,
+    )
+    bench_discover.add_arguments(find)
     arguments = parser.parse_args(argv)
+    if arguments.command == "discover":
+        return bench_discover.discover(arguments)
     return check_bench(arguments.file, arguments.pmd)
 
 
@@ -57,7 +66,7 @@ def check_bench(name: str, pmd_name: str) -> int:
         complaints = {role: str(fault) for role, fault in faults.items()}
         rows = [_instrument_row(bench, spec, role, complaints) for role in spec.instruments]
         title = printable_text(f"{spec.name}: {spec.description or 'bench'}")
-        print(f"{title}{' (SIMULATED)' if spec.simulation else ''}\n")
+        print(f"{title}{' (SIMULATED)' if spec.simulated else ''}\n")
         print(
             columns(("role", "driver", "address", "identity", "firmware", "error queue", "round trip"), rows)
         )

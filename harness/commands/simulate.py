@@ -6,23 +6,38 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
+from harness.benchfile import find_bench_file
+from harness.tables import TableError
+
 # Resolved when called: nothing outside of it imports the simulation.
 _SUBCOMMANDS = {
+    "bench": ("serve every instrument of a simulated bench", "harness.simulation.serving.command:main"),
     "module": ("serve simulated modules on a socket", "harness.simulation.served.command:main"),
 }
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run ``lanewise simulate SUBCOMMAND ...``; ``argv`` begins with the subcommand. Returns an exit code."""
+    """Run ``lanewise simulate SUBCOMMAND ...``, or ``lanewise simulate BENCH ...``, which is ``simulate bench
+    BENCH``: what is no subcommand is taken for a bench. Returns an exit code."""
     if not argv or argv[0] in ("-h", "--help"):
         print(
-            f"usage: lanewise simulate <subcommand> ...\n\n{_overview()}", file=None if argv else sys.stderr
+            "usage: lanewise simulate <subcommand> ...\n"
+            "       lanewise simulate BENCH ...   the same as `simulate bench BENCH`\n\n"
+            f"{_overview()}",
+            file=None if argv else sys.stderr,
         )
         return 0 if argv else 2
     entry = _SUBCOMMANDS.get(argv[0])
     if entry is None:
-        print(f"lanewise simulate: there is no subcommand {argv[0]!a}\n{_overview()}", file=sys.stderr)
-        return 2
+        try:
+            find_bench_file(argv[0])
+        except TableError as fault:
+            print(
+                f"lanewise simulate: there is no subcommand {argv[0]!a}, and {fault}\n{_overview()}",
+                file=sys.stderr,
+            )
+            return 2
+        return main(["bench", *argv])
     module, _, name = entry[1].partition(":")
     function: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
     return function(argv[1:])

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import pyvisa
+import serial
 
 from drivers.catalogue import DRIVERS
 from drivers.clock import Clock, StopFlag
 from drivers.cmis.codes import MediaType
 from drivers.errors import BenchError
 from drivers.host_board import HostBoardOptions
-from drivers.i2c import SmbusLike
-from harness.benchfile import BenchSpec, InstrumentSpec, SimulationSpec
+from drivers.line_session import SerialPort
+from drivers.serial_address import SerialAddress
+from harness.benchfile import BenchSpec, InstrumentSpec
 from harness.simulation.electricity import SupplyRail
 from harness.simulation.heat import CaseHeat
+from harness.simulation.host_lanes import HostLanes
 from harness.simulation.light.beam import Beam
 from harness.simulation.module.board import SimulatedHostBoard
 from harness.simulation.module.building import build_module
 from harness.simulation.module.profile import Profile, ProfileError, load_profile
 from harness.simulation.module.profile.medium import fibres_of
-from harness.simulation.optics import FibrePlant
-from harness.simulation.peers.catalogue import SimulatedSurroundings, build_peer
-from harness.simulation.scpi_tree import ScpiPeer
-from harness.simulation.signals import TRAFFIC, LineSignal
-from harness.simulation.smbus import SimulatedI2cBus
+from harness.simulation.peers.catalogue import (
+    SimulatedInstrument,
+    SimulatedSurroundings,
+    as_stated,
+    build_peer,
+)
+from harness.simulation.plant import FibrePlant, ReferenceTransmitter
+from harness.simulation.serial_port import SerialLines
+from harness.simulation.served.pins import PinHub
+from harness.simulation.smbus import BITRATE_HZ, SimulatedI2cBus
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
+from harness.simulation_section import FaultSpec, SimulationSpec
 from harness.wiring import MODULE
 
 
 class ModuleSite:
-    """Where the module sits: its supply, its air, its fibres, its host (:class:`ports.ModuleSurroundings` and
-    :class:`ports.HostSurroundings`)."""
+    """Where the module sits: its supply, its air, its fibres (:class:`ports.ModuleSurroundings`)."""
 
     def __init__(self, rail: SupplyRail, heat: CaseHeat, fibres: FibrePlant) -> None:
         self._rail = rail
@@ -52,21 +61,25 @@ class ModuleSite:
         """Light in a receiving fibre."""
         return self._fibres.rx_light(port)
 
-    def host_signal(self, host_lane: int) -> LineSignal | None:
-        """What the host sends: traffic, on every lane, always."""
-        return TRAFFIC
-
 
 class SimulatedBackend:
     """A world with everything the bench file names, and sessions into it.
 
     Public attributes for tests and for the world's faults: ``world``, ``module``, ``peers`` by role,
-    ``rail``, ``heat``, ``fibres``.
+    ``boards`` and ``pins`` by role, ``rail``, ``heat``, ``fibres``, ``host_lanes``.
 
-    :raises BenchError: when the profile cannot be loaded, or its module has fewer fibres than are wired.
+    :raises BenchError: when the profile cannot be loaded, or its module has fewer fibres than are wired, or
+        not the cable that goes wrong.
     """
 
-    def __init__(self, spec: BenchSpec, simulation: SimulationSpec, stop: StopFlag) -> None:
+    def __init__(
+        self,
+        spec: BenchSpec,
+        simulation: SimulationSpec,
+        stop: StopFlag,
+        *,
+        bitrate_hz: int | None = BITRATE_HZ,
+    ) -> None:
         try:
             profile = load_profile(simulation.module)
         except ProfileError as fault:
@@ -77,47 +90,81 @@ class SimulatedBackend:
         deviation = max(-2.0, min(2.0, self.world.noise.normal("lead resistance")))
         lead_ohm = spec.supply.lead_resistance_ohm + deviation * spec.supply.lead_uncertainty_ohm / 2.0
         self.rail = SupplyRail(lead_resistance_ohm=max(0.0, lead_ohm))
-        self.heat = CaseHeat(self.world, room_temp_c=simulation.room_temp_c)
-        self.fibres = FibrePlant(self.world, spec.wiring)
+        self.heat = CaseHeat(
+            self.world, room_temp_c=simulation.room_temp_c, airflow_m_per_s=simulation.airflow_m_per_s
+        )
+        pairs = _fibre_pairs(profile)
+        _require_fibres(spec, profile, pairs)
+        self.fibres = FibrePlant(
+            self.world,
+            spec.wiring,
+            reference=ReferenceTransmitter(self.world, simulation.reference)
+            if simulation.reference
+            else None,
+            pairs=pairs,
+            faults=simulation.wiring_faults,
+        )
+        self.host_lanes = HostLanes()
         site = ModuleSite(self.rail, self.heat, self.fibres)
-        self.module = build_module(self.world, profile, site, host=site, specimen=simulation.specimen)
+        self.module = build_module(
+            self.world, profile, site, host=self.host_lanes, specimen=simulation.specimen
+        )
         self.rail.connect_load(self.module.consumption_w, self.module.supply_changed)
         self.heat.connect_load(self.module.consumption_w)
-        _require_fibres(spec, profile, _fibre_pairs(profile))
         self.fibres.connect_module(self.module)
-        surroundings = SimulatedSurroundings(self.fibres, self.heat, {spec.supply.channel: self.rail})
+        self.host_lanes.connect_module(self.module)
+        surroundings = SimulatedSurroundings(
+            self.fibres, self.heat, {spec.supply.channel: self.rail}, self.host_lanes
+        )
         self._library = SimulatedVisaLibrary.create(self.world)
         self._manager = pyvisa.ResourceManager(self._library)
-        self.peers: dict[str, ScpiPeer] = {}
+        self._lines = SerialLines(self.world)
+        self.peers: dict[str, SimulatedInstrument] = {}
         self.boards: dict[str, SimulatedHostBoard] = {}
+        self.pins: dict[str, PinHub] = {}
+        self._bitrate_hz = bitrate_hz
         self._buses: dict[str, SimulatedI2cBus] = {}
         for part in spec.instruments.values():
             if not part.shared_with:
                 self._place(part, surroundings)
-        for planned in simulation.faults:
-            peer = self.peers[planned.role]
-            self.world.after(planned.at_s, {"dies": peer.die, "garbles": peer.garble}[planned.kind])
+        for planned in simulation.instrument_faults:
+            self.world.after(planned.at_s, functools.partial(self._fail, spec, planned))
+
+    def _fail(self, spec: BenchSpec, fault: FaultSpec) -> None:
+        failing = self.peers.get(fault.role) or self._buses[spec.instruments[fault.role].address]
+        failing.fail(fault.kind, count=fault.count, for_s=fault.for_s, delay_s=fault.delay_s)
 
     def _place(self, part: InstrumentSpec, surroundings: SimulatedSurroundings) -> None:
         if DRIVERS[part.driver].transport == "i2c":
             self._place_board(part.address, part.options, part.role)
             return
-        peer = build_peer(part.driver, self.world, surroundings, part.role)
-        self._library.attach(part.address, peer)
+        stated = as_stated(part.driver, part.options)
+        peer = build_peer(part.driver, self.world, surroundings, part.role, stated)
+        if DRIVERS[part.driver].transport == "serial":
+            self._lines.attach(SerialAddress.parse(part.address), peer)
+        else:
+            self._library.attach(part.address, peer)
         self.peers[part.role] = peer
 
     def _place_board(self, address: str, options: Mapping[str, Any], role: str) -> None:
         board = HostBoardOptions.parse(options, name=role)
-        bus = self._buses.setdefault(address, SimulatedI2cBus(self.world))
+        bus = self._buses.setdefault(address, SimulatedI2cBus(self.world, self._bitrate_hz))
+        self.pins[role] = PinHub(self.module)
         self.boards[role] = SimulatedHostBoard(
-            self.world, bus, self.module, board.pin_bits, expander_address=board.expander_address
+            self.world, bus, self.pins[role], board.pin_bits, expander_address=board.expander_address
         )
 
     def visa_resource(self, address: str) -> Any:
         """Open a resource of the simulated VISA library."""
         return self._manager.open_resource(address)
 
-    def smbus(self, address: str) -> SmbusLike:
+    def serial_port(self, address: str) -> SerialPort:
+        """Open a port of pyserial on a simulated line."""
+        line = SerialAddress.parse(address)
+        port: SerialPort = serial.serial_for_url(self._lines.url(line), **line.settings)
+        return port
+
+    def smbus(self, address: str) -> SimulatedI2cBus:
         """The simulated bus of that address."""
         return self._buses[address]
 
@@ -133,10 +180,13 @@ def _fibre_pairs(profile: Profile) -> int:
 
 
 def _require_fibres(spec: BenchSpec, profile: Profile, count: int) -> None:
-    """What is wired to an instrument of this bench is at a module's port that is there."""
+    """What is wired is at a module's port that is there, unless none of the wiring's instruments is."""
+    ends = [port for fibre in spec.wiring.fibres for port in (fibre.start, fibre.end)]
+    if not any(port.role in spec.instruments for port in ends):
+        return
     for fibre in spec.wiring.fibres:
         for here, there in ((fibre.start, fibre.end), (fibre.end, fibre.start)):
-            if here.role == MODULE and there.role in spec.instruments and here.number > count:
+            if here.role == MODULE and here.number > count:
                 pairs = "one pair" if count == 1 else f"{count} pairs"
                 has = f"{profile.media_lanes} media lanes in {pairs} of fibres" if count else "no fibres"
                 raise BenchError(

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from harness.simulation.faults import Faulted, WireFaults
 from harness.simulation.world import Event, World
 
 __all__ = ["After", "Call", "Client", "Result", "ScpiError", "ScpiPeer"]
@@ -45,6 +46,7 @@ _ERROR_TEXTS: Mapping[int, str] = {
     -224: "Illegal parameter value",
     -230: "Data corrupt or stale",
     -231: "Data questionable",
+    -240: "Hardware error",
     -350: "Queue overflow",
     -363: "Input buffer overrun",
     -410: "Query INTERRUPTED",
@@ -234,11 +236,16 @@ class Client:
         length = min(count, len(self._output)) if found < 0 else found + 1
         part = bytes(self._output[:length])
         del self._output[:length]
-        return part, bool(part) and self._marks_end and not self._output
+        return part, bool(part) and self._marks_end and not self._output and not self.lost
 
     def next_event_ns(self) -> int | None:
         """When the peer goes on, if it has work of this client."""
         return self._peer.next_event_ns(self)
+
+    @property
+    def owes_reply(self) -> bool:
+        """Whether a query of this client is not answered yet."""
+        return self._peer.owes(self)
 
     def read_unasked(self) -> None:
         """-420, over a transport that tells the instrument to talk."""
@@ -264,6 +271,11 @@ class Client:
         """The peer's reply to a message is complete."""
         self._output += data
 
+    def put(self, faulted: Faulted) -> None:
+        """What leaves instead of a reply, as it is."""
+        self._output += faulted.data
+        self.lost = self.lost or faulted.hangs_up
+
     def interrupted(self) -> bool:
         """Whether a reply was unread when a new message is taken up; discards it. On a stream it has left
         the instrument already, and stays.
@@ -280,6 +292,7 @@ class _Work:
 
     def __init__(self, connection: Client, message: str) -> None:
         self.connection = connection
+        self.asks = _asks(message)
         self.units = _split(message, ";")
         self.path: tuple[str, ...] = ()
         self.replies: list[bytes] = []
@@ -290,8 +303,8 @@ class ScpiPeer:
     """A simulated SCPI instrument; subclasses declare commands in their ``__init__``.
 
     ``role`` is the instrument's role in the bench (what fibres and noise are keyed by); ``identity`` is
-    the reply to ``*IDN?``. Faults can be injected: :meth:`die`, :meth:`die_at`, :meth:`garble`,
-    :meth:`drop_connections`.
+    the reply to ``*IDN?``. Faults can be injected: :meth:`fail`, :meth:`die`, :meth:`die_at`,
+    :meth:`garble`, :meth:`drop_connections`.
     """
 
     def __init__(
@@ -307,7 +320,7 @@ class ScpiPeer:
         self.role = role
         self.identity = identity
         self.silent = False
-        self._garbling = False
+        self.faults = WireFaults(world, role, self._next_message)
         self._error_format = error_format
         self._commands: list[_Command] = []
         self._found: dict[str, tuple[_Command, tuple[int, ...]]] = {}
@@ -345,6 +358,20 @@ class ScpiPeer:
 
     # -- faults, for showing what a bench does with them -------------------------------------------
 
+    def fail(self, kind: str, *, count: int = 0, for_s: float = 0.0, delay_s: float = 0.0) -> None:
+        """From now on something goes wrong: ``dies``, ``error_queue`` (``count`` entries, one by default), or
+        a kind of :mod:`harness.simulation.faults`.
+
+        :raises ValueError: for a kind that there is not.
+        """
+        if kind == "dies":
+            self.die()
+        elif kind == "error_queue":
+            for _ in range(count or 1):
+                self.report(ScpiError(-240))
+        else:
+            self.faults.start(kind, count=count, for_s=for_s, delay_s=delay_s)
+
     def die(self) -> None:
         """From now on it answers nothing."""
         self.silent = True
@@ -361,7 +388,10 @@ class ScpiPeer:
 
     def garble(self, *, on: bool = True) -> None:
         """From now on (or no more) its replies are garbage of the same length, still terminated."""
-        self._garbling = on
+        if on:
+            self.faults.start("garbles")
+        else:
+            self.faults.stop("garbles")
 
     def drop_connections(self) -> None:
         """Break every open connection."""
@@ -397,9 +427,17 @@ class ScpiPeer:
             self._work = None
             self._next_message()
 
+    def owes(self, connection: Client) -> bool:
+        """Whether a query of ``connection`` waits to be answered."""
+        if self._work is not None and self._work.connection is connection and self._work.asks:
+            return True
+        return any(waiting is connection and _asks(message) for waiting, message in self._inbox)
+
     def next_event_ns(self, connection: Client) -> int | None:
         """When execution goes on, if any work of ``connection`` is left."""
         work = self._work
+        if work is None and self.faults.is_busy and any(waiting is connection for waiting, _ in self._inbox):
+            return self.faults.busy_until_ns()
         if work is None or work.event is None:
             return None
         if work.connection is connection or any(waiting is connection for waiting, _ in self._inbox):
@@ -426,12 +464,12 @@ class ScpiPeer:
     # -- executing ---------------------------------------------------------------------------------
 
     def _next_message(self) -> None:
-        if self._inbox:
+        if self._inbox and self._work is None and not self.faults.is_busy:
             connection, message = self._inbox.popleft()
             self._work = work = _Work(connection, message)
             if connection.interrupted():
                 self.report(ScpiError(-410))
-            work.event = self.world.after(LATENCY_S, self._go_on)
+            work.event = self.world.after(LATENCY_S + self.faults.delay_s, self._go_on)
 
     def _go_on(self) -> None:
         work = self._work
@@ -503,18 +541,17 @@ class ScpiPeer:
         self._work = None
         if work.replies:
             data = b";".join(work.replies)
-            if self._garbling:
-                data = bytes(
-                    0x21 + int(93 * self.world.noise.uniform(self.role, "garble", self.world.now_ns, place))
-                    for place in range(len(data))
-                )
-            work.connection.reply(data + b"\n")
+            faulted = self.faults.reply(data, b"\n")
+            if faulted is None:
+                work.connection.reply(data + b"\n")
+            else:
+                work.connection.put(faulted)
         self._next_message()
 
     # -- common commands ---------------------------------------------------------------------------
 
     def _declare_common(self) -> None:
-        self.query("*IDN", lambda _: self.identity)
+        self.query("*IDN", lambda _: self.faults.identity(self.identity))
         self.query("*OPC", lambda _: self._when_complete("1"))
         self.setting("*OPC", self._arm_opc)
         self.setting("*WAI", lambda _: self._when_complete(None))
@@ -581,6 +618,11 @@ class ScpiPeer:
         while self._queue:
             entries.append(self._next_error(call))
         return ",".join(entries)
+
+
+def _asks(message: str) -> bool:
+    """Whether a message has a query in it; a question mark within a string makes none."""
+    return any(unit.split(None, 1)[0].endswith("?") for unit in _split(message, ";") if unit.strip())
 
 
 def _short(mnemonic: str) -> str:

@@ -13,15 +13,19 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from harness.simulation.world import NS_PER_S, World
+from harness.simulation.world import NS_PER_S, World, ns_from_s
 
 if TYPE_CHECKING:
     from smbus2 import i2c_msg
 
+BITRATE_HZ = 400_000
+"""Of a bus in fast mode."""
 _I2C_M_RD = 0x0001  # Linux: the message is a read
 _BITS_PER_BYTE = 9  # eight and the acknowledgement
 _CONDITION_BITS = 1  # a start, repeated start or stop condition takes about one clock period
 _ADDRESS_BITS = _CONDITION_BITS + _BITS_PER_BYTE
+_HELD_NS = NS_PER_S  # what Linux's bus drivers wait for by default
+_ERRNOS = {"dies": errno.ENXIO, "time_out": errno.ETIMEDOUT, "disconnects": errno.ENODEV}
 
 
 class Nack(Exception):  # noqa: N818 - an answer of the bus, not a fault of the program
@@ -66,13 +70,16 @@ class SimulatedI2cBus:
     Attributes: ``transactions`` counts calls of :meth:`i2c_rdwr`, ``messages`` the messages in them.
     """
 
-    def __init__(self, world: World, bitrate_hz: int | None = 400_000) -> None:
+    def __init__(self, world: World, bitrate_hz: int | None = BITRATE_HZ) -> None:
         if bitrate_hz is not None and bitrate_hz <= 0:
             raise ValueError(f"the bus needs a bit rate above zero, got {bitrate_hz}")
         self._world = world
         self._bit_ns = 0 if bitrate_hz is None else NS_PER_S // bitrate_hz
         self._targets: dict[int, I2cTarget] = {}
         self._open = True
+        self._fault = ""
+        self._fault_left = 0
+        self._delay_ns = 0
         self.transactions = 0
         self.messages = 0
 
@@ -87,13 +94,50 @@ class SimulatedI2cBus:
             raise ValueError(f"two targets at I2C address 0x{address:02X}")
         self._targets[address] = target
 
+    def fail(self, kind: str, *, count: int = 0, for_s: float = 0.0, delay_s: float = 0.0) -> None:
+        """From now on something goes wrong, for ``count`` transactions and ``for_s`` seconds, whichever ends
+        first (0: for ever): ``dies``: nobody acknowledges; ``time_out``: somebody holds the clock, ETIMEDOUT
+        after a second; ``disconnects``: the adapter is gone; ``slow``: each takes ``delay_s`` longer.
+
+        :raises ValueError: for a kind that there is not.
+        """
+        if kind not in (*_ERRNOS, "slow"):
+            raise ValueError(f"{kind!r} is no fault of a two-wire bus; there are slow, {', '.join(_ERRNOS)}")
+        if kind == "slow":
+            self._delay_ns = ns_from_s(delay_s)
+        else:
+            self._fault, self._fault_left = kind, count
+        if for_s > 0.0:
+            self._world.after(for_s, self._recover)
+
+    def _recover(self) -> None:
+        self._fault, self._delay_ns = "", 0
+
+    def _suffer(self) -> None:
+        """The fault, if there is one.
+
+        :raises OSError: as Linux says it.
+        """
+        if self._delay_ns:
+            self._world.advance_to(self._world.now_ns + self._delay_ns)
+        if not self._fault:
+            return
+        number = _ERRNOS[self._fault]
+        if self._fault == "time_out":
+            self._world.advance_to(self._world.now_ns + _HELD_NS)
+        if self._fault_left:
+            self._fault_left -= 1
+            if not self._fault_left:
+                self._fault = ""
+        raise OSError(number, os.strerror(number))
+
     def transfer(self, messages: Sequence[BusMessage]) -> list[bytes]:
         """Transfer messages in one transaction; returns the bytes of each read, in order.
 
         What :meth:`i2c_rdwr` does, without smbus2's buffers: for servers and fast hosts in this process.
 
         :raises MessageNack: when a target does not acknowledge; messages before it took effect.
-        :raises OSError: EBADF when the bus is closed.
+        :raises OSError: EBADF when the bus is closed; what :meth:`fail` says.
         """
         answers: list[bytes] = []
         spend, bit_ns = self._world.spend, self._bit_ns
@@ -102,6 +146,8 @@ class SimulatedI2cBus:
             if not self._open:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             self.transactions += 1
+            if self._fault or self._delay_ns:
+                self._suffer()
             try:
                 for address, content in messages:
                     self.messages += 1

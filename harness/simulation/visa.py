@@ -43,6 +43,10 @@ class Connection(Protocol):
     def next_event_ns(self) -> int | None:
         """World time at which more may become ready; None when nothing is under way."""
 
+    @property
+    def owes_reply(self) -> bool:
+        """Whether something that was asked is not answered yet: the client is waiting, or will soon."""
+
     def read_unasked(self) -> None:
         """The client reads though nothing was asked (-420, where the transport lets an instrument know)."""
 

@@ -51,8 +51,9 @@ def test_start_setpoint(wire, thermal, temperature_c, number):
         wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", f"SETN {number}",
         "RAMP 9999", f"SETP {temperature_c:.1f}", "WNDW 1.0", "SOAK 60", "HEAD 1", "FLOW 1",
     )  # fmt: skip
-    wire.expect(("SETP?", f"{temperature_c:.1f}"), ("EROR?", "0"))
+    wire.expect(("SETP?", f"{temperature_c:.1f}"), ("EROR?", "0"), ("TMPD?", "69.9"))
     thermal.start_setpoint_c(temperature_c, window_c=1.0, soak_s=60.0)
+    assert thermal.read_case_c() == 69.9  # the sensor was selected already
 
 
 def test_set_point_that_reads_back_otherwise(wire, thermal):
@@ -94,13 +95,48 @@ def test_a_fault_is_named(wire, thermal):
     assert caught.value.bits == 1 << 14 | 16
 
 
-def test_temperatures(wire, thermal):
-    wire.expect(("TMPA?", "24.8"), ("TMPD?", "69.9"))
+def select_sensor(wire, *, read_back="1", number=1):
+    expect_all(wire, f"DSNS {number}")
+    wire.expect(("DSNS?", read_back))
+
+
+def test_the_first_case_temperature_selects_the_sensor(wire, thermal):
+    wire.expect(("TMPA?", "24.8"))
     assert thermal.read_air_c() == 24.8
+    select_sensor(wire)
+    wire.expect(("TMPD?", "69.9"), ("TMPD?", "69.8"))
+    assert [thermal.read_case_c(), thermal.read_case_c()] == [69.9, 69.8]
+
+
+def test_the_sensor_of_the_bench_file_is_selected(wire, scripted_session, counting_clock):
+    sensor = Ats545(scripted_session, counting_clock, name="case_sensor", options={"dut_sensor": "K"})
+    select_sensor(wire, read_back="2", number=2)
+    wire.expect(("TMPD?", "69.9"))
+    assert sensor.read_case_c() == 69.9
+
+
+def test_another_sensor_that_reads_back_is_selected_anew_at_the_next_reading(wire, thermal):
+    select_sensor(wire, read_back="0")
+    with pytest.raises(GarbledReplyError, match="not sensor 1"):
+        thermal.read_case_c()
+    wire.expect_resynchronisation(IDN, error_query=None)
+    select_sensor(wire)
+    wire.expect(("TMPD?", "69.9"))
     assert thermal.read_case_c() == 69.9
 
 
+def test_a_sensor_that_is_refused(wire, thermal):
+    wire.expect(("*ESR?", "0"), ("DSNS 1", None), ("*ESR?", "16"))
+    with pytest.raises(InstrumentReportedError, match="DSNS"):
+        thermal.read_case_c()
+
+
+def test_it_controls_the_case(thermal):
+    assert thermal.controls == "case"
+
+
 def test_a_sensor_that_fell_off(wire, thermal):
+    select_sensor(wire)
     wire.expect(("TMPD?", "999.9"))
     with pytest.raises(InvalidReadingError, match="sensor"):
         thermal.read_case_c()

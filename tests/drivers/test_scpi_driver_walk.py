@@ -11,9 +11,14 @@ from drivers.catalogue import DRIVERS, check_options, info, load, names
 from drivers.errors import BenchError, InstrumentError
 
 VISA_DRIVERS = [name for name in names() if info(name).transport == "visa"]
+SERIAL_DRIVERS = [name for name in names() if info(name).transport == "serial"]
 PROTOCOLS = {
     "power_meter": interfaces.PowerMeter,
     "optical_switch": interfaces.OpticalSwitch,
+    "attenuator": interfaces.Attenuator,
+    "spectrum_analyser": interfaces.SpectrumAnalyser,
+    "oscilloscope": interfaces.Oscilloscope,
+    "bert": interfaces.Bert,
     "power_supply": interfaces.PowerSupply,
     "thermal": interfaces.Thermal,
     "case_sensor": interfaces.CaseSensor,
@@ -41,7 +46,7 @@ def test_class_serves_its_roles_and_is_documented(name):
         assert missing == []
 
 
-@pytest.mark.parametrize("name", VISA_DRIVERS)
+@pytest.mark.parametrize("name", VISA_DRIVERS + SERIAL_DRIVERS)
 def test_signatures_take_what_the_role_asks(name):
     driver = load(name)
     for role in info(name).roles:
@@ -60,8 +65,38 @@ def test_making_a_driver_sends_nothing(name, wire, scripted_session, counting_cl
     assert wire.sent == []
 
 
+@pytest.mark.parametrize("name", SERIAL_DRIVERS)
+def test_making_a_serial_driver_sends_nothing(name, scripted_port, line_session, counting_clock):
+    driver = load(name)(line_session, counting_clock, name="role", options={})
+    assert driver.name == "role"
+    assert scripted_port.sent == []
+
+
+EMITS_NOTHING = {"power_meter", "spectrum_analyser", "oscilloscope"}
+"""Roles with nothing to make safe."""
+WITHOUT_ERROR_QUEUE = {"xena-xoa"}
 ARGUMENTS = {
-    "configure": {"wavelength_nm": 1310.0, "averaging_s": 0.1, "channels": [1]},
+    "configure": {
+        "wavelength_nm": 1310.0,
+        "averaging_s": 0.1,
+        "channels": [1],
+        "centre_nm": 1310.0,
+        "span_nm": 10.0,
+        "resolution_nm": 0.05,
+        "channel": 1,
+        "symbol_rate_bd": 53.125e9,
+        "pattern_symbols": 8191,
+    },
+    "measure": {"channel": 1, "quantities": ["tdecq_db"]},
+    "start_pattern": {"pattern": "PRBS31Q"},
+    "measure_errors": {"lanes": [1], "gate_s": 1.0},
+    "set_amplitude_v": {"lane": 1, "amplitude_v": 0.4},
+    "amplitude_v": {"lane": 1},
+    "set_error_insertion": {"lane": 1, "ratio": 1e-6},
+    "set_alignment_threshold": {"ratio": 1e-3},
+    "read_fec_histogram": {"gate_s": 1.0},
+    "set_attenuation_db": {"channel": 1, "attenuation_db": 1.0},
+    "set_shutter": {"channel": 1, "open_": True},
     "read_powers_w": {"channels": [1]},
     "zero": {"channels": [1]},
     "route": {"routes": {1: 17}},
@@ -89,13 +124,46 @@ def test_on_a_dead_line_every_method_raises_our_error_or_needs_no_line(name, cou
     from drivers.scpi import ScpiSession
 
     driver = load(name)(ScpiSession(DeadResource(), counting_clock, name="role"), counting_clock, name="role")
+    check_every_method(driver, name)
+
+
+@pytest.mark.parametrize("name", SERIAL_DRIVERS)
+def test_on_a_dead_port_every_method_raises_our_error_or_needs_no_line(name, counting_clock):
+    class DeadPort:
+        timeout = None
+        in_waiting = 0
+
+        def write(self, _data):
+            raise OSError(5, "Input/output error")
+
+        read = write
+
+    from drivers.line_session import LineSession
+
+    driver = load(name)(LineSession(DeadPort(), counting_clock, name="role"), counting_clock, name="role")
+    check_every_method(driver, name)
+
+
+def check_every_method(driver, name):
     safe_without_a_line = {
         "name",
         "session",
         "channels",
         "range_dbm",
+        "attenuation_range_db",
+        "quantities",
         "temperature_range_c",
+        "controls",
         "errors_at_connect",
+        "plane",
+        "generator_plane",
+        "detector",
+        "self_measured",
+        "lanes",
+        "generator_lanes",
+        "patterns",
+        "generator_patterns",
+        "checker_patterns",
     }
     for member_name, member in public_members(type(driver)).items():
         if isinstance(member, property):
@@ -105,12 +173,13 @@ def test_on_a_dead_line_every_method_raises_our_error_or_needs_no_line(name, cou
         elif member_name == "make_safe":
             steps = driver.make_safe()
             assert not any(step.safe for step in steps)
-            assert bool(steps) is not ("power_meter" in info(name).roles)  # a meter has nothing to make safe
+            assert bool(steps) is EMITS_NOTHING.isdisjoint(info(name).roles)
+        elif member_name == "drain_errors" and name in WITHOUT_ERROR_QUEUE:
+            assert driver.drain_errors() == ()
         elif inspect.isfunction(member):
-            arguments = ARGUMENTS.get(member_name)
-            if arguments is None:
-                takes_channel = "channel" in inspect.signature(member).parameters
-                arguments = {"channel": 1} if takes_channel else {}
+            taken = inspect.signature(member).parameters
+            known = ARGUMENTS.get(member_name, {"channel": 1})
+            arguments = {key: value for key, value in known.items() if key in taken}
             with pytest.raises(InstrumentError):
                 getattr(driver, member_name)(**arguments)
 

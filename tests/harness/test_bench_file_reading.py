@@ -11,11 +11,11 @@ from drivers.catalogue import DRIVERS
 from harness.benchfile import (
     BENCHES_FOLDER,
     Calibration,
-    FaultSpec,
     find_bench_file,
     load_bench,
 )
 from harness.commands.bench import main as bench_command
+from harness.simulation_section import FaultSpec
 from harness.tables import TableError
 from harness.wiring import InsertionLoss, Port
 
@@ -117,7 +117,7 @@ LINES = {
         [(THERMAL_ADDRESS, f"{THERMAL_ADDRESS}\nspeed = 3")],
         "instruments.thermal.speed: unknown key",
     ),
-    "unknown key of a fibre": ([('loss = "0.42 dB"', 'loss = "0.42 dB"\nlength = "3 m"')], "fibre[1].length"),
+    "unknown key of a fibre": ([('loss = "0.42 dB"', 'loss = "0.42 dB"\nhue = 3')], "fibre[1].hue"),
     "missing key": ([('current_limit = "4.5 A"\n', "")], "supply.current_limit: is missing; expected a quan"),
     "no schema": ([("schema = 1", "")], "schema: is missing; expected a whole number"),
     "other schema": ([("schema = 1", "schema = 2")], "schema: 2 is not within 1 .. 1"),
@@ -131,7 +131,7 @@ LINES = {
     ),
     "unknown driver": (
         [('"temptronic-ats545"', '"temptronic-ats546"')],
-        "instruments.thermal.driver: unknown driver 'temptronic-ats546'; known are i2c-host-board, ",
+        "instruments.thermal.driver: unknown driver 'temptronic-ats546'; known are espec-p300, ",
     ),
     "unknown driver with options": (
         [('"i2c-host-board"', '"spi-host-board"')],
@@ -277,7 +277,7 @@ LINES = {
     ),
     "clock that there is not": (
         [('kind = "virtual"', 'kind = "sun"')],
-        "clock.kind: 'sun' is not one of vir",
+        "clock.kind: 'sun' is not one of remote, vir",
     ),
     "fault of no role": (
         [(ROOM, f'{ROOM}\n[[simulation.fault]]\nrole = "cook"\nkind = "dies"\nat = "0 s"')],

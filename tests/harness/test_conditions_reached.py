@@ -67,6 +67,7 @@ class FakeThermal:
     """Arrives so many polls after it was told."""
 
     name = "thermal"
+    controls = "case"
 
     def __init__(self) -> None:
         self.polls_needed = 3

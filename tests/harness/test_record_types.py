@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness import records
 from harness.records import (
     Acquisition,
+    AirTrimmed,
     BringUp,
     CornerReached,
     Invalid,
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Record]] = {
     "run_started": RunStarted,
     "bring_up": BringUp,
     "corner_reached": CornerReached,
+    "air_trimmed": AirTrimmed,
     "acquisition": Acquisition,
     "measurement": Measurement,
     "skipped": Skipped,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -43,9 +44,9 @@ class ThermalPeer(ScpiPeer):
 
     The case loop is a PI controller on a grid of 0.5 s, limited by ``LLIM``, ``ULIM`` and ``ADMD``;
     the air itself follows at the rate that ``air`` limits, the set point at that of ``RAMP``. With the head
-    up no air reaches the module. ``TECR?`` tells what the last step of the loop found (so for up to 0.5 s
-    after a new set point it is the old one's); ``TESR?`` is latched and cleared when read. For 4 s after
-    ``RSTO`` and ``*RST`` everything received is lost.
+    up no air reaches the module, and the air over it is left to whoever else moves it. ``TECR?`` tells what
+    the last step of the loop found (so for up to 0.5 s after a new set point it is the old one's); ``TESR?``
+    is latched and cleared when read. For 4 s after ``RSTO`` and ``*RST`` everything received is lost.
     ``sensor_error_c`` is the largest error of the case sensor (one is drawn within it).
     """
 
@@ -68,6 +69,7 @@ class ThermalPeer(ScpiPeer):
         self._deaf_until_ns = 0
         self._control: Event | None = None
         self._latched = 0
+        self._blowing = False  # at the module
         self._power_up()
         self._declare()
 
@@ -75,6 +77,7 @@ class ThermalPeer(ScpiPeer):
         self._set_points = {0: _SetPoint(85.0), 1: _SetPoint(25.0), 2: _SetPoint(0.0)}
         self._number = 1
         self._lower_c, self._upper_c = -55.0, 125.0
+        self._kept = {"TTIM": 1000.0, "DUTC": 100.0}
         self._air_to_dut_c = 50.0
         self._dut_mode = False
         self._sensor = 0
@@ -105,6 +108,10 @@ class ThermalPeer(ScpiPeer):
         self.query("SOAK", lambda _: f"{self._set_point.soak_s:.0f}")
         self.setting("RAMP", self._set_ramp)
         self.query("RAMP", lambda _: f"{self._set_point.ramp_c_per_min:g}")
+        # What the loop here does without: the longest test, and the time constant of the device.
+        for name, low, high in (("TTIM", 0.0, 9999.0), ("DUTC", 20.0, 500.0)):
+            self.setting(name, functools.partial(self._keep, name, low, high))
+            self.query(name, lambda _, name=name: f"{self._kept[name]:g}")  # type: ignore[misc]
         self.setting("LLIM", self._set_lower)
         self.query("LLIM", lambda _: f"{self._lower_c:.1f}")
         self.setting("ULIM", self._set_upper)
@@ -195,8 +202,11 @@ class ThermalPeer(ScpiPeer):
                 target_c = limited_c
         target_c = min(max(target_c, self._lower_c), self._upper_c)
         # With the head up the nozzle blows beside the module: for the module, and for the air sensor at the
-        # nozzle's end, that is as good as none.
-        self._air.set_air(target_c=target_c, flowing=self._flowing and self._head_down)
+        # nozzle's end, that is as good as none. Air that it does not blow is another's, such as a chamber's.
+        blowing = self._flowing and self._head_down
+        if blowing or self._blowing:
+            self._air.set_air(target_c=target_c, flowing=blowing)
+        self._blowing = blowing
 
     def _watch_window(self) -> None:
         controlled_c = self._controlled_c()
@@ -275,6 +285,11 @@ class ThermalPeer(ScpiPeer):
         call.end()
         self._set_point.soak_s = soak_s
         self._in_window_since_ns = None
+
+    def _keep(self, name: str, low: float, high: float, call: Call) -> None:
+        value = call.number(minimum=low, maximum=high)
+        call.end()
+        self._kept[name] = value
 
     def _set_lower(self, call: Call) -> None:
         lower_c = call.number(minimum=-99.0, maximum=25.0)

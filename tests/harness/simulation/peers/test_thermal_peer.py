@@ -182,3 +182,26 @@ def test_control_is_cheap(small_bench, thermal):
     small_bench.air.set_air = lambda **command: (calls.append(1), plain(**command))
     small_bench.clock.sleep(3600.0)
     assert len(calls) == pytest.approx(7200, abs=2)
+
+
+def test_one_that_is_the_case_sensor_alone_reads_it_and_leaves_the_air_to_a_chamber(small_bench):
+    sensor = small_bench.open(ATS, transport="INSTR", peer_options={"sensor_error_c": 0.0})
+    chamber = small_bench.open("espec-p300")
+    chamber.start_setpoint_c(40.0, window_c=1.0, soak_s=0.0)
+    small_bench.clock.sleep(1200.0)
+    assert sensor.read_case_c() == pytest.approx(small_bench.air.case_c, abs=0.15)
+    before = (small_bench.air.target_c, small_bench.air.flowing, small_bench.air.rate_c_per_s)
+    sensor.connect()
+    assert sensor.read_case_c() == pytest.approx(55.0, abs=0.6)
+    assert all(step.safe for step in sensor.make_safe())
+    small_bench.clock.sleep(5.0)
+    assert (small_bench.air.target_c, small_bench.air.flowing, small_bench.air.rate_c_per_s) == before
+    assert small_bench.air.air_c == pytest.approx(40.0, abs=0.35)
+
+
+def test_air_that_it_blew_stops_with_the_head_up(small_bench, thermal):
+    thermal.start_setpoint_c(60.0, window_c=1.0, soak_s=0.0)
+    assert small_bench.air.flowing
+    thermal.session.command("HEAD 0")
+    small_bench.clock.sleep(0.1)
+    assert not small_bench.air.flowing

@@ -1,0 +1,139 @@
+"""What goes wrong on the wire between a simulated instrument and its host, whatever its language.
+
+A peer asks its :class:`WireFaults` before a reply leaves, before it takes up a message, and when it is asked
+who it is. What a bench makes of each kind is told in docs/wire-faults.md. The kinds that need the
+instrument's own language or its end (``dies``, ``error_queue``) are the peers'.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.simulation.world import Event, World, ns_from_s
+
+__all__ = ["Faulted", "Running", "WireFaults"]
+
+NOT_A_NUMBER = 9.91e37  # SCPI-99 vol. 1, 7.2.1.5
+OTHER_IDENTITY = "Another Maker,OTHER-1,0,0"
+_REAL = rb"[+-]?[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?"
+_REALS = re.compile(rb"\s*" + _REAL + rb"(?:\s*,\s*" + _REAL + rb")*\s*")
+_ONE_REAL = re.compile(_REAL)
+_BLOCK = re.compile(rb"#([1-9])")
+_FAR_NS = ns_from_s(3600.0)
+KINDS = ("garbles", "time_out", "disconnects", "wrong_terminator", "nan", "busy", "wrong_identity", "slow")
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """What leaves instead of a reply: these bytes, terminator included, and then perhaps nothing ever."""
+
+    data: bytes
+    hangs_up: bool = False
+
+
+@dataclass(slots=True)
+class Running:
+    """A fault that has begun. ``left``: replies it still takes; 0: any number."""
+
+    left: int
+    delay_s: float
+    end: Event | None
+
+
+class WireFaults:
+    """The faults of one instrument. ``went_on``: called when it stops being busy."""
+
+    def __init__(self, world: World, role: str, went_on: Callable[[], None]) -> None:
+        self._world = world
+        self._role = role
+        self._went_on = went_on
+        self._running: dict[str, Running] = {}
+
+    def start(self, kind: str, *, count: int = 0, for_s: float = 0.0, delay_s: float = 0.0) -> None:
+        """Begin a fault, or begin it anew: for ``count`` replies and ``for_s`` seconds, whichever ends first
+        (0: for ever). ``delay_s``: of ``slow``.
+
+        :raises ValueError: for a kind that there is not.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"{kind!r} is no fault on the wire; there are {', '.join(KINDS)}")
+        self.stop(kind)
+        end = self._world.after(for_s, lambda: self.stop(kind)) if for_s > 0.0 else None
+        self._running[kind] = Running(count, delay_s, end)
+
+    def stop(self, kind: str) -> None:
+        """End a fault; one that is not there is none."""
+        fault = self._running.pop(kind, None)
+        if fault is None:
+            return
+        if fault.end is not None:
+            fault.end.cancel()
+        if kind == "busy":
+            self._went_on()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing that comes in is taken up."""
+        return "busy" in self._running
+
+    def busy_until_ns(self) -> int:
+        """World time at which something may happen again."""
+        end = self._running["busy"].end
+        return self._world.now_ns + _FAR_NS if end is None else end.when_ns
+
+    @property
+    def delay_s(self) -> float:
+        """How much later than usual a message is taken up."""
+        return self._running["slow"].delay_s if "slow" in self._running else 0.0
+
+    def identity(self, text: str) -> str:
+        """Who it says that it is."""
+        return OTHER_IDENTITY if self._strikes("wrong_identity") else text
+
+    def reply(self, data: bytes, end: bytes) -> Faulted | None:
+        """What leaves instead of the reply ``data``; None: the reply as it is."""
+        if not self._running:
+            return None
+        if self._strikes("time_out"):
+            return Faulted(b"")
+        made = data
+        if ("nan" in self._running) and (numbers := _without_numbers(data)) is not None:
+            self._strikes("nan")
+            made = numbers
+        if self._strikes("garbles"):
+            draw, now_ns = self._world.noise.uniform, self._world.now_ns
+            made = bytes(
+                0x21 + int(93 * draw(self._role, "garble", now_ns, place)) for place in range(len(data))
+            )
+        if self._strikes("disconnects"):
+            return Faulted(made[: max(1, len(made) // 2)], hangs_up=True)
+        if self._strikes("wrong_terminator"):
+            return Faulted(made + b"\r")
+        return None if made is data else Faulted(made + end)
+
+    def _strikes(self, kind: str) -> bool:
+        """Whether a fault takes this reply."""
+        fault = self._running.get(kind)
+        if fault is None:
+            return False
+        if fault.left:
+            fault.left -= 1
+            if not fault.left:
+                self.stop(kind)
+        return True
+
+
+def _without_numbers(data: bytes) -> bytes | None:
+    """A reply of real numbers, or a block of float32, with SCPI's not-a-number in their places; None for
+    another reply."""
+    if _REALS.fullmatch(data):
+        return _ONE_REAL.sub(b"%+.8E" % NOT_A_NUMBER, data)
+    header = _BLOCK.match(data)
+    if header is None:
+        return None
+    start = 2 + int(header[1])
+    values, odd = divmod(len(data) - start, 4)
+    return None if odd or not values else data[:start] + struct.pack("<f", NOT_A_NUMBER) * values
