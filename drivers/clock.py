@@ -98,6 +98,21 @@ def shielded(clock: Clock) -> AbstractContextManager[object]:
     return clock.shield() if isinstance(clock, CanShield) else nullcontext()
 
 
+@runtime_checkable
+class StandsStill(Protocol):
+    """A clock that does not move by itself while somebody waits for an instrument."""
+
+    def waited(self, duration_s: float) -> None:
+        """``duration_s`` seconds were waited for an instrument, in vain: let them pass."""
+
+
+def waited(clock: Clock, duration_s: float) -> None:
+    """An instrument was waited for through a port's own time-out, in vain. Most clocks have moved meanwhile;
+    one that has not (:class:`StandsStill`) catches up, so that what was to happen in that time happens."""
+    if isinstance(clock, StandsStill):
+        clock.waited(duration_s)
+
+
 class WallClock:
     """The clock of a lab."""
 

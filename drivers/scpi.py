@@ -55,6 +55,7 @@ _MOST_TOLERATED = 100
 _CHUNK_BYTES = 20 * 1024
 _PEEKED_BYTES = 64 * 1024
 _LOCK_LIMIT_S = 1.0
+_DEVICE_CLEAR_TRIES = 4
 _QUIET_S = (0.1, 1.0)
 """Shortest and longest silence after which the input counts as empty; between: twice the slowest reply."""
 
@@ -539,14 +540,22 @@ class ScpiSession:
         """
         if self.address.endswith("::SOCKET") or self.address.startswith("ASRL"):
             return False
-        try:
-            self._resource.clear()
-        except pyvisa.errors.VisaIOError as fault:
-            if fault.error_code == pyvisa.constants.StatusCode.error_nonsupported_operation:
+        for tries_left in range(_DEVICE_CLEAR_TRIES - 1, -1, -1):
+            try:
+                self._resource.clear()
+            except pyvisa.errors.VisaIOError as fault:
+                if fault.error_code == pyvisa.constants.StatusCode.error_nonsupported_operation:
+                    return False
+                raise
+            except NotImplementedError:
                 return False
-            raise
-        except NotImplementedError:
-            return False
+            except RuntimeError:
+                # pyvisa-py's HiSLIP takes a stale reply for the acknowledgement, and fails; each time it has
+                # taken one message away.
+                if not tries_left:
+                    raise
+            else:
+                break
         return True
 
     def _drain_input(self, watch: _Watch, quiet_s: float) -> bool:

@@ -8,14 +8,18 @@ from typing import Protocol, TypeVar, cast
 from drivers.clock import Clock, StopFlag
 from drivers.errors import BenchError
 from drivers.interfaces import (
+    Attenuator,
+    Bert,
     CaseSensor,
     HostBoard,
     Identity,
     Instrument,
     OpticalSwitch,
+    Oscilloscope,
     PowerMeter,
     PowerSupply,
     SafetyStep,
+    SpectrumAnalyser,
     Thermal,
 )
 from harness.benchfile import BenchSpec
@@ -87,6 +91,26 @@ class Bench:
     def optical_switch(self) -> OpticalSwitch:
         """Role ``optical_switch``."""
         return self._role("optical_switch", OpticalSwitch)
+
+    @property
+    def attenuator(self) -> Attenuator:
+        """Role ``attenuator``."""
+        return self._role("attenuator", Attenuator)
+
+    @property
+    def oscilloscope(self) -> Oscilloscope:
+        """Role ``oscilloscope``."""
+        return self._role("oscilloscope", Oscilloscope)
+
+    @property
+    def bert(self) -> Bert:
+        """Role ``bert``: the bench's own; the module's is :class:`drivers.cmis.module_prbs.ModulePrbs`."""
+        return self._role("bert", Bert)
+
+    @property
+    def spectrum_analyser(self) -> SpectrumAnalyser:
+        """Role ``spectrum_analyser``."""
+        return self._role("spectrum_analyser", SpectrumAnalyser)
 
     @property
     def power_supply(self) -> PowerSupply:

@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "look into a module or a dump, work on its registers, patterns, firmware",
         "harness.commands.module:main",
     ),
-    "simulate": ("serve simulated modules to any host", "harness.commands.simulate:main"),
+    "simulate": ("serve a simulated bench, or modules, to any host", "harness.commands.simulate:main"),
 }
 
 

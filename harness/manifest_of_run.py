@@ -38,7 +38,7 @@ def build_manifest(
         bench=spec.name,
         bench_file=spec.path.name,
         bench_sha256=spec.sha256,
-        simulated=spec.simulation is not None,
+        simulated=spec.simulated,
         simulation=asdict(spec.simulation) if spec.simulation else {},
         clock=run.bench.clock.kind,
         guardian="no guardian: a run that is killed leaves the bench as it stands",

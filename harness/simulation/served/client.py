@@ -180,7 +180,10 @@ class ServedBus:
             if message.flags & ~_I2C_M_RD:
                 raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
             messages.append((message.addr, message.len if message.flags else bytes(message)))
-        answer = self.transfer(messages)
+        try:
+            answer = self.transfer(messages)
+        except NotAcknowledgedError as nack:
+            raise OSError(nack.errno, nack.strerror) from nack  # itself, as smbus2 raises it
         position = 0
         for message in i2c_msgs:
             if message.flags:
@@ -227,11 +230,11 @@ class RemoteClock:
 
     def now_s(self) -> float:
         """Module time, seconds since the server began."""
-        return self._times(0)[0] * 1e-9
+        return self._times(0)[0] / 1e9
 
     def lost_s(self) -> float:
         """Module time that did not pass because the server's machine was too slow for its speed."""
-        return self._times(0)[1] * 1e-9
+        return self._times(0)[1] / 1e9
 
     def sleep(self, duration_s: float) -> None:
         """Let module time pass."""
@@ -248,6 +251,11 @@ class RemoteClock:
         while (left_s := end_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _SLEEP_SLICE_S))
             self.checkpoint()
+
+    def waited(self, duration_s: float) -> None:
+        """Time that was waited for an instrument: in lockstep it passes; with the wall clock it has."""
+        if self._connection.greeting.clock is ClockKind.MANUAL:
+            self._times(round(duration_s * 1e9))
 
     def checkpoint(self) -> None:
         """Raise :class:`drivers.clock.StopRequested` if the run was told to stop."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.simulation.module.profile import ProfileError, load_profile, profile_names
 from harness.simulation.served.protocol import MOST_SLOTS
-from harness.simulation.served.served_module import modules_of
+from harness.simulation.served.served_module import ServedModule, modules_of
 from harness.simulation.served.server import LOOPBACK, ModuleServer
 from harness.text import columns
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
         return _complain(f"cannot listen on {arguments.listen!a}: {fault.strerror or fault}")
     try:
         with _ended_by_signals(server):
-            sys.stdout.write(_banner(server, speed))
+            sys.stdout.write(_banner(server, modules, speed))
             sys.stdout.flush()
             server.serve()
     finally:
@@ -125,11 +125,11 @@ def _speed(text: str) -> float:
     return value
 
 
-def _banner(server: ModuleServer, speed: float | None) -> str:
+def _banner(server: ModuleServer, modules: Sequence[ServedModule], speed: float | None) -> str:
     when = "time moves by request" if speed is None else f"{speed:g} s of module time a second"
     rows = [
         (str(slot), module.profile.name, module.profile.identity.serial, module.profile.description)
-        for slot, module in enumerate(server.modules)
+        for slot, module in enumerate(modules)
     ]
     warning = (
         ""

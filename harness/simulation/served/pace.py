@@ -35,7 +35,7 @@ class WallPace:
         if not 0.0 < speed < float("inf"):
             raise ValueError(f"a speed above 0 is needed, got {speed}")
         self._world = world
-        self._speed = speed
+        self.speed = speed
         self._wall_ns = wall_ns
         self._origin_ns = wall_ns()
         self.lost_ns = 0
@@ -45,7 +45,7 @@ class WallPace:
 
         ``lose``: what was not made up is lost for good, so that nobody waits for it.
         """
-        passed_ns = int((self._wall_ns() - self._origin_ns) * self._speed)
+        passed_ns = int((self._wall_ns() - self._origin_ns) * self.speed)
         target_ns = passed_ns - self.lost_ns
         if advance_for(self._world, target_ns, budget_s):
             return True

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from harness.simulation.served import protocol
 from harness.simulation.served.addresses import ServerAddress, parse_server
-from harness.simulation.served.protocol import ClockKind, Greeting, ListedModule, ProtocolError, Status
-from harness.simulation.served.served_module import ServedModule, Wait
+from harness.simulation.served.protocol import ClockKind, Greeting, ProtocolError, Status
+from harness.simulation.served.slot import ServedSlot, Wait
 
 LOOPBACK = "127.0.0.1:0"
 MOST_CLIENTS = 512
@@ -60,7 +60,7 @@ class ModuleServer:
     :raises OSError: when the address cannot be bound.
     """
 
-    def __init__(self, modules: Sequence[ServedModule], address: str = LOOPBACK) -> None:
+    def __init__(self, modules: Sequence[ServedSlot], address: str = LOOPBACK) -> None:
         if not 1 <= len(modules) <= protocol.MOST_SLOTS:
             raise ValueError(f"{len(modules)} modules; 1 to {protocol.MOST_SLOTS} can be served")
         speed = modules[0].speed
@@ -72,7 +72,7 @@ class ModuleServer:
                 protocol.VERSION,
                 ClockKind.MANUAL if speed is None else ClockKind.WALL,
                 1.0 if speed is None else speed,
-                tuple(ListedModule(module.profile.name, module.profile.media_lanes) for module in modules),
+                tuple(module.listed for module in modules),
             )
         )
         self._listener, self.address = _listen(parse_server(address))
@@ -110,7 +110,7 @@ class ModuleServer:
     def serve(self) -> None:
         """Serve in this thread, until :meth:`stop`."""
         while not self._stopping:
-            self._round()
+            self.round()
 
     def stop(self) -> None:
         """Let :meth:`serve` return soon. Safe in a signal handler and in any thread."""
@@ -134,8 +134,19 @@ class ModuleServer:
 
     # -- one round -------------------------------------------------------------------------------------
 
-    def _round(self) -> None:
-        timeout_s = 0.0 if self._busy else (_KEEP_PACE_EVERY_S if self._follows_wall else None)
+    def fileno(self) -> int:
+        """What another selector watches to learn that there is something to do (Linux, macOS)."""
+        number: int = self._selector.fileno()  # epoll and kqueue have one
+        return number
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is more to do at once, without anything coming in."""
+        return bool(self._busy)
+
+    def round(self, *, wait: bool = True) -> None:
+        """Do what there is to do; ``wait``: until there is something."""
+        timeout_s = 0.0 if self._busy or not wait else (_KEEP_PACE_EVERY_S if self._follows_wall else None)
         for key, events in self._selector.select(timeout_s):
             if key.fileobj is self._listener:
                 self._accept()
@@ -237,16 +248,16 @@ class ModuleServer:
         """Let time pass for those who wait: for each module once in a round, all within one budget. Who had
         his turn comes last in the next round."""
         end_s = time.perf_counter() + _WAITS_S
-        moved: set[ServedModule] = set()
+        moved: set[ServedSlot] = set()
         for client in tuple(self._busy):
             wait = client.wait
             if wait is None:
                 continue
             if not wait.over:
                 left_s = end_s - time.perf_counter()
-                if wait.module in moved or left_s <= 0.0:
+                if wait.slot in moved or left_s <= 0.0:
                     continue
-                moved.add(wait.module)
+                moved.add(wait.slot)
                 del self._busy[client]
                 self._busy[client] = None
             try:
@@ -274,7 +285,7 @@ class ModuleServer:
             return protocol.frame(_failed())
         return answer if isinstance(answer, Wait) else protocol.frame(answer)
 
-    def _module(self, slot: int) -> ServedModule:
+    def _module(self, slot: int) -> ServedSlot:
         if slot >= len(self.modules):
             raise ProtocolError(f"there is no slot {slot}; there are 0 to {len(self.modules) - 1}")
         return self.modules[slot]

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.simulation.module.profile import load_profile
-from harness.simulation.served.served_module import ServedModule, Wait, modules_of
+from harness.simulation.served.served_module import modules_of
 from harness.simulation.served.server import ModuleServer
+from harness.simulation.served.slot import Wait
 
 Serve = Callable[..., ModuleServer]
 Connect = Callable[..., Any]
@@ -138,21 +139,21 @@ def test_in_a_round_all_waits_share_one_budget_and_a_module_moves_once(
     monkeypatch.setattr("harness.simulation.served.server._WAITS_S", 10.0)
     server = ModuleServer(modules_of([load_profile("good-dr4")] * 3, speed=None))
     clients = [raw(server) for _ in range(5)]
-    went: list[ServedModule] = []
+    went: list[object] = []
 
     def go_on(wait: Wait, budget_s: float) -> None:
-        went.append(wait.module)
+        went.append(wait.slot)
 
     monkeypatch.setattr(Wait, "go_on", go_on)
     for client, slot in zip(clients, (0, 0, 0, 1, 2), strict=True):
         client.send(HOUR[:4] + bytes([slot]) + HOUR[5:])
     while sum(client.wait is not None for client in server._clients.values()) < len(clients):
-        server._round()
+        server.round()
     went.clear()
-    server._round()
+    server.round()
     assert sorted(map(server.modules.index, went)) == [0, 1, 2]
     monkeypatch.setattr("harness.simulation.served.server._WAITS_S", 0.0)
-    server._round()
+    server.round()
     assert len(went) == 3  # the budget was spent before
     server.close()
 
