@@ -58,7 +58,7 @@ def dispersed(
     size = field.size
     frequencies = np.fft.fftfreq(size, waveform.ui_s * waveform.symbols / size)
     turned = np.fft.ifft(
-        np.fft.fft(field) * np.exp(1j * _phase(frequencies, dispersion_ps_nm, wavelength_nm))
+        np.fft.fft(field) * np.exp(1j * dispersion_phase_rad(frequencies, dispersion_ps_nm, wavelength_nm))
     )
     return replace(waveform, samples_w=np.square(turned.real) + np.square(turned.imag))
 
@@ -72,12 +72,16 @@ def dispersed_weakly(
     it may be used on a record that the reference filter is already in, and on noisy ones; wrong in the second
     order of the modulation depth, more so the more p there is within the signal's band.
     """
-    phase = _phase(waveform.frequencies_hz, dispersion_ps_nm, wavelength_nm)
+    phase = dispersion_phase_rad(waveform.frequencies_hz, dispersion_ps_nm, wavelength_nm)
     spectrum = np.fft.rfft(waveform.samples_w) * (np.cos(phase) - chirp * np.sin(phase))
     return replace(waveform, samples_w=np.fft.irfft(spectrum, waveform.samples_w.size))
 
 
-def _phase(frequencies_hz: NDArray[np.floating], dispersion_ps_nm: float, wavelength_nm: float) -> Array:
+def dispersion_phase_rad(
+    frequencies_hz: NDArray[np.floating] | float, dispersion_ps_nm: float, wavelength_nm: float
+) -> Array:
+    """By how much a fibre turns the phase of sidebands this far from the carrier, p = pi L^2 D f^2 / c
+    (textbook); shape as the frequencies."""
     # 1 ps/nm is 1e-3 s/m.
     factor = math.pi * (wavelength_nm * 1e-9) ** 2 * dispersion_ps_nm * 1e-3 / _LIGHT_M_S
     return np.asarray(factor * np.square(frequencies_hz), dtype=np.float64)

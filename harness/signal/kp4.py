@@ -24,6 +24,7 @@ from harness.signal.statistics import (
     binomial_tail,
     dispersion_of_histogram,
     poisson_tail,
+    poisson_upper,
 )
 from harness.signal.waveform import Array
 
@@ -44,6 +45,11 @@ BER_LIMIT: Final = 2.4e-4
 
 _BINS: Final = CORRECTABLE + 2
 _BURST_SHARE: Final = 5e-3
+_UNLIKELY: Final = 1e-4
+"""Chance below which a tail is no chance."""
+_GROSS: Final = 3.0
+"""How many times more codewords than expected make a tail another law's: a smaller excess is what a law that
+is right but for its shape leaves in millions of codewords."""
 
 Histogram = NDArray[np.int64]
 """Codewords by their wrong symbols, shape (17,): bins 0..15 are those that were corrected, bin 16 those that
@@ -170,15 +176,21 @@ class BurstIndication:
     observed: int
     """Codewords in the tail."""
     expected: float
-    """Codewords in the tail when errors are independent."""
+    """Codewords in the tail when errors are as independent as those below it."""
+    rarest_bin: int
+    """The bin of the tail, 16 included, from which up the codewords are the least likely."""
     probability: float
-    """Chance of as many or more, when errors are independent."""
+    """Chance of as many or more there, when errors are independent, times the number of bins looked at; at
+    most 1."""
     bursts: bool
     """The tail's chance is below 1e-4, or the scatter more than 5 standard deviations too great."""
 
 
 def burst_indication(histogram: NDArray[np.integer[Any]]) -> BurstIndication:
-    """Compare measured wrong symbols per codeword with independent errors of the same number.
+    """Compare measured wrong symbols per codeword with independent errors.
+
+    How many errors there are is told by the bins below the tail alone; every bin of the tail is then judged
+    together with those above it, so that a single lost codeword on a clean lane is seen.
 
     :param histogram: as :data:`Histogram`; a shorter one has zeros behind it.
     :raises ValueError: for another shape, values below zero or no codewords.
@@ -189,17 +201,68 @@ def burst_indication(histogram: NDArray[np.integer[Any]]) -> BurstIndication:
     # What an uncorrectable codeword held is not known: the least it can be. That hides no burst.
     errors = int(counts @ values)
     ratio = errors / codewords / CODEWORD_SYMBOLS
-    # A tail of one wrong symbol says nothing: their number is given.
-    tails = [binomial_tail(bin_, CODEWORD_SYMBOLS, ratio) for bin_ in range(2, _BINS)]
-    from_bin = next((bin_ for bin_, tail in enumerate(tails, 2) if tail <= _BURST_SHARE), CORRECTABLE + 1)
-    observed = int(counts[from_bin:].sum())
-    expected = codewords * tails[from_bin - 2]
-    probability = poisson_tail(observed, expected)
+    from_bin = _first_of_tail(ratio)
+    for _ in range(CORRECTABLE):
+        # Without the tail the ratio is lower, and so the tail may begin earlier.
+        ratio = _ratio_below(counts, from_bin, ratio)
+        if _first_of_tail(ratio) == from_bin:
+            break
+        from_bin = _first_of_tail(ratio)
+    # A ratio from few errors is not well known: no tail is called unlikely that its upper end would explain.
+    below = int(counts[:from_bin] @ values[:from_bin])
+    highest = (
+        ratio
+        if not counts[:from_bin].any()
+        else ratio + (poisson_upper(below, 0.99) - below) / (codewords * CODEWORD_SYMBOLS)
+    )
+    tails = np.cumsum(counts[::-1])[::-1]
+    chances = {
+        bin_: poisson_tail(
+            int(tails[bin_]), codewords * binomial_tail(bin_, CODEWORD_SYMBOLS, min(highest, 1.0))
+        )
+        for bin_ in range(from_bin, _BINS)
+    }
+    rarest = min(chances, key=lambda bin_: chances[bin_])
+    observed = int(tails[from_bin])
+    expected = codewords * binomial_tail(from_bin, CODEWORD_SYMBOLS, ratio)
+    probability = min(1.0, chances[rarest] * len(chances))
     scatter = None
     if errors >= 2 and codewords >= 2:
         scatter = dispersion_of_histogram(values, counts, trials=CODEWORD_SYMBOLS)
-    bursts = probability < 1e-4 or (scatter is not None and scatter.z > 5.0 and observed > expected)
-    return BurstIndication(scatter, from_bin, observed, expected, probability, bursts)
+    bursts = probability < _UNLIKELY or (scatter is not None and scatter.z > 5.0 and observed > expected)
+    return BurstIndication(scatter, from_bin, observed, expected, rarest, probability, bursts)
+
+
+def _first_of_tail(ratio: float) -> int:
+    """The first bin beyond which are few codewords. A tail of one wrong symbol says nothing: their number is
+    given."""
+    return next(
+        (
+            bin_
+            for bin_ in range(2, CORRECTABLE + 1)
+            if binomial_tail(bin_, CODEWORD_SYMBOLS, ratio) <= _BURST_SHARE
+        ),
+        CORRECTABLE + 1,
+    )
+
+
+def _ratio_below(counts: Histogram, end: int, otherwise: float) -> float:
+    """The symbol error ratio of the greatest likelihood, by the codewords below a bin."""
+    some = counts[:end]
+    if not some.any():
+        return otherwise
+    values = np.arange(end)
+    mean = float(some @ values) / float(some.sum())
+    if mean == 0.0:
+        return 0.0
+    low, high = math.log(1e-20), math.log(otherwise) + 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        weights = _log_ways()[:end] + values * (middle - math.log1p(-min(math.exp(middle), 0.999)))
+        shares = np.exp(weights - weights.max())
+        reached = float(shares @ values) / float(shares.sum())
+        low, high = (middle, high) if reached < mean else (low, middle)
+    return min(math.exp(0.5 * (low + high)), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +270,11 @@ class FecMargin:
     """What a measurement says of losses too rare to be counted."""
 
     codeword_error_ratio: float
-    """Best estimate."""
+    """Best estimate, and never below the ratio that was observed. Where the tail contradicts the law: the
+    observed ratio, or the highest that none lost allows."""
     interval: Interval
-    """Of the codeword error ratio."""
+    """Of the codeword error ratio. It covers that of the observed loss when codewords were lost or the tail
+    contradicts the law."""
     bit_error_ratio: float
     """The ratio of independent bit errors that would lose as many codewords: bursts cost what it is above the
     counted one. 0 when nothing was lost or can be expected."""
@@ -220,6 +285,11 @@ class FecMargin:
     """Lowest and highest margin in the interval."""
     clustering: float
     """Beta-binomial spread of the symbol error ratio from codeword to codeword: 0 for independent errors."""
+    tail_fits: bool | None
+    """False when the histogram's tail contradicts the law fitted to it: the extrapolation is void, and ratio,
+    interval and margin are those of the observed loss. None where there was no histogram to tell."""
+    notes: tuple[str, ...]
+    """What a reader of the margin must know: what contradicts what."""
 
     @property
     def frame_loss_ratio(self) -> float:
@@ -242,7 +312,7 @@ def margin_from_errors(
     """
     ends = binomial_interval(errors, bits, confidence)
     interval = Interval(codeword_error_ratio(ends.low), codeword_error_ratio(ends.high), confidence)
-    return _margin(codeword_error_ratio(errors / bits), interval, 0.0, ber_limit)
+    return _margin(codeword_error_ratio(errors / bits), interval, ber_limit)
 
 
 def margin_from_histogram(
@@ -253,8 +323,14 @@ def margin_from_histogram(
     The codewords' symbol error ratio is taken to scatter by a beta distribution, which is none at all for
     independent errors and makes the tail the heavier, the more errors cluster. Mean and spread are those of
     the greatest likelihood; the interval is that of the profile likelihood, so that a histogram too small to
-    rule out bursts has a high upper end. It is an extrapolation: bursts that the histogram never saw, or of
-    another shape (all of one length, say), are not in it.
+    rule out bursts has a high upper end.
+
+    What was observed goes before the law. The ratio is never below that of the codewords lost. Where a tail
+    holds three times as many codewords as the law has, or no loss was seen where the law wants many, and
+    chance does not explain it (1e-4), the law is not the lane's: a mixture, say, of a clean lane and a few
+    bad codewords once a second. Nothing is extrapolated then, see :attr:`FecMargin.tail_fits`: with no
+    codeword lost the ratio is the highest that allows (3.7 by the codewords at 95 %), and only counting
+    longer brings it down. Bursts that the histogram never saw are in no law.
 
     :param histogram: as :data:`Histogram`; a shorter one has zeros behind it.
     :raises ValueError: for another shape, values below zero, no codewords, or none that is free of error or
@@ -264,17 +340,69 @@ def margin_from_histogram(
     codewords = int(counts.sum())
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"a confidence must lie between 0 and 1, got {confidence}")
-    lost = binomial_interval(int(counts[-1]), codewords, confidence)
-    if counts[-1] == codewords:
+    lost = int(counts[-1])
+    seen = binomial_interval(lost, codewords, confidence)
+    if lost == codewords:
         raise ValueError("no codeword could be corrected: there is nothing to extrapolate from")
     if counts[0] == codewords:
-        return _margin(0.0, lost, 0.0, ber_limit)
+        return _margin(0.0, seen, ber_limit, tail_fits=True)
     mean, spread, interval = _fitted(counts, confidence)
-    estimate = float(_shares(np.array([mean]), np.array([spread]))[0, -1])
-    return _margin(estimate, interval, spread, ber_limit)
+    shares = np.asarray(_shares(np.array([mean]), np.array([spread]))[0])
+    estimate = float(shares[-1])
+    against = _against(counts, shares)
+    if against is not None:
+        estimate = lost / codewords if lost else seen.high
+        interval = seen
+    else:
+        estimate = max(estimate, lost / codewords)
+        ends = (interval, seen) if lost or interval.low > seen.high else (interval,)
+        interval = Interval(
+            min(estimate, *(end.low for end in ends)),
+            max(estimate, *(end.high for end in ends)),
+            confidence,
+        )
+    return _margin(
+        estimate,
+        interval,
+        ber_limit,
+        spread,
+        tail_fits=against is None,
+        notes=() if against is None else (against,),
+    )
 
 
-def _margin(estimate: float, interval: Interval, clustering: float, ber_limit: float) -> FecMargin:
+def _against(counts: Histogram, shares: Array) -> str | None:
+    """What in a histogram contradicts the law fitted to it; None when nothing does."""
+    codewords = int(counts.sum())
+    tails = np.cumsum(counts[::-1])[::-1]
+    expected = codewords * np.cumsum(shares[::-1])[::-1]
+    bins = [bin_ for bin_ in range(2, _BINS) if tails[bin_] > _GROSS * expected[bin_]]
+    chances = {bin_: poisson_tail(int(tails[bin_]), float(expected[bin_])) for bin_ in bins}
+    rarest = min(chances, key=lambda bin_: chances[bin_], default=0)
+    if rarest and chances[rarest] * (_BINS - 2) < _UNLIKELY:
+        return (
+            f"codewords with {rarest} or more wrong symbols: {tails[rarest]}, where the law of the others "
+            f"has {expected[rarest]:.2g}; bursts of another kind: the loss is the observed one, "
+            "not extrapolated"
+        )
+    few = float(expected[-1])
+    if _GROSS * counts[-1] < few and 1.0 - poisson_tail(int(counts[-1]) + 1, few) < _UNLIKELY:
+        return (
+            f"codewords lost: {counts[-1]}, where the law of the others has {few:.2g}; "
+            "the loss is the observed one, not extrapolated"
+        )
+    return None
+
+
+def _margin(
+    estimate: float,
+    interval: Interval,
+    ber_limit: float,
+    clustering: float = 0.0,
+    *,
+    tail_fits: bool | None = None,
+    notes: tuple[str, ...] = (),
+) -> FecMargin:
     limit = q_of_ber(ber_limit)
 
     def in_db(ratio: float) -> float:
@@ -291,6 +419,8 @@ def _margin(estimate: float, interval: Interval, clustering: float, ber_limit: f
         in_db(estimate),
         (in_db(interval.high), in_db(interval.low)),
         clustering,
+        tail_fits,
+        notes,
     )
 
 

@@ -15,9 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from harness.signal.error_ratio import ber_of_q, q_of_ber
+from harness.signal.error_ratio import CLOSED_BER, ber_of_q, q_of_ber
 from harness.signal.gaussian import tail_inverse
-from harness.signal.statistics import Interval
+from harness.signal.statistics import Interval, poisson_interval
 from harness.signal.waveform import Array, SignalError
 
 LEAST_ERRORS: Final = 10
@@ -36,6 +36,13 @@ _NEAR: Final = 2.5
 """Standard deviations from the wanted q within which a point helps to find it."""
 _NEAR_Q: Final = 0.12
 """So does one that is this near, about 0.15 dB: so far a straight line is as good as the curve."""
+_FARTHEST: Final = 0.12
+"""Share of q by which a point may miss the model beyond its counting noise: half a decibel of power, more
+than a power meter errs or a lane drifts."""
+_BEYOND_CHANCE: Final = 1.0 - 1e-6
+"""Confidence of the counting noise that is allowed for then."""
+_UNSTEADY: Final = 5.0
+"""Standard deviations of chi squared above its mean from which on the interval is widened."""
 _EXPLAINED: Final = 4.0
 """Standard deviations by which q may fall from one point to the next and still be chance."""
 
@@ -183,10 +190,12 @@ class WaterfallFit:
     error_floor: float
     """Bit error ratio at any power, 0.75 Q(1 / sqrt(c)); 0 when the points show none."""
     error_floor_interval: Interval
-    """Of the floor, by the profile of the likelihood."""
+    """Of the floor, by the profile of the likelihood. Where chi squared is more than 5 standard deviations
+    above what chance gives, the counts are taken to scatter by as much more (Birge's ratio)."""
     chi_squared: float
     """Pearson's, of the counts against the model: sum (errors - expected)^2 / expected. Far above the degrees
-    of freedom, the model is wrong, the bench was unsteady or the errors came in bursts."""
+    of freedom, the bench was unsteady or the errors came in bursts; points that miss the model by more than
+    half a decibel are refused."""
     degrees_of_freedom: int
     """Points less the terms that are not zero."""
 
@@ -219,7 +228,8 @@ def fit_waterfall(points: Iterable[WaterfallPoint], *, confidence: float = 0.95)
     Each point weighs by what its count is worth; one without errors counts for what it rules out. Points in
     overload do not follow the model: leave them out.
 
-    :raises SignalError: when fewer than three powers have ten errors each, or the counts allow no fit.
+    :raises SignalError: when fewer than three powers have ten errors each, the counts allow no fit, or points
+        miss the fit by more than half a decibel of power and counting noise: the text names them.
     :raises ValueError: for a confidence that cannot be.
     """
     rise = _deviations(confidence) ** 2
@@ -233,17 +243,50 @@ def fit_waterfall(points: Iterable[WaterfallPoint], *, confidence: float = 0.95)
     scale = math.exp(sum(math.log(point.oma_w) for point in row) / len(row))
     counts = _Counts(row, scale)
     theta = counts.fitted()
-    floor = counts.profile_of_floor(theta, rise)
     expected = counts.expected(theta)
+    _refuse_what_misses(row, expected)
+    chi_squared = float((np.square(counts.errors - expected) / expected).sum())
+    freedom = len(row) - int(np.count_nonzero(theta))
+    if freedom > 0 and chi_squared > freedom + _UNSTEADY * math.sqrt(2.0 * freedom):
+        rise *= chi_squared / freedom
+    floor = counts.profile_of_floor(theta, rise)
     return WaterfallFit(
         a_w2=float(theta[0]) * scale**2,
         b_w=float(theta[1]) * scale,
         c=float(theta[2]),
         error_floor=_floor(float(theta[2])),
         error_floor_interval=Interval(_floor(floor[0]), _floor(floor[1]), confidence),
-        chi_squared=float((np.square(counts.errors - expected) / expected).sum()),
-        degrees_of_freedom=len(row) - int(np.count_nonzero(theta)),
+        chi_squared=chi_squared,
+        degrees_of_freedom=freedom,
     )
+
+
+def _refuse_what_misses(points: Sequence[WaterfallPoint], expected: Array) -> None:
+    """Raise when the model is not that of some points."""
+    wrong = []
+    for point, errors in zip(points, expected.tolist(), strict=True):
+        counted = poisson_interval(point.errors, _BEYOND_CHANCE)
+        model = _q_of(errors / point.bits)
+        if not _q_of(counted.high / point.bits) / (1.0 + _FARTHEST) <= model:
+            side = "fewer"
+        elif not model <= _q_of(counted.low / point.bits) * (1.0 + _FARTHEST):
+            side = "more"
+        else:
+            continue
+        wrong.append(
+            f"{point.errors} errors in {point.bits:.4g} bits at {point.oma_w:.4g} W, {side} than {errors:.3g}"
+        )
+    if wrong:
+        raise SignalError(
+            "no waterfall (1/q^2 = a/OMA^2 + b/OMA + c) describes these points: "
+            + "; ".join(wrong)
+            + ". Was the power there what it is said to be, the lane locked, the receiver in overload?"
+        )
+
+
+def _q_of(ratio: float) -> float:
+    """q of an error ratio; infinite without errors."""
+    return q_of_ber(min(ratio, CLOSED_BER)) if ratio > 0.0 else math.inf
 
 
 def _floor(c: float) -> float:

@@ -19,6 +19,12 @@ Symbols = NDArray[np.uint8]
 
 LEVELS: Final = 4
 """PAM4's levels, numbered 0 (darkest) to 3 (brightest)."""
+SYMBOL_RATES_BD: Final = (1e6, 1e12)
+"""Lowest and highest symbol rate that is taken for one in baud: a rate in GBd or MBd is below, one in mBd
+above."""
+HIGHEST_POWER_W: Final = 0.1
+"""Highest average power that is taken for one in watts: 20 dBm, thirty times what damages a receiver (5 dBm).
+A module's light counted in milliwatts or microwatts is above."""
 _LOWEST_CORRELATION: Final = 0.4
 
 
@@ -36,11 +42,12 @@ class Waveform:
     """Optical power against time over a whole number of symbols."""
 
     samples_w: Array
-    """Optical power in watts, shape (samples,); equally spaced."""
+    """Optical power in watts, shape (samples,); equally spaced. Its average is 0.1 W at most
+    (:data:`HIGHEST_POWER_W`): more is another unit."""
     samples_per_ui: float
     """Samples per symbol; need not be whole (a real-time oscilloscope's is not)."""
     symbol_rate_bd: float
-    """Symbols per second."""
+    """Symbols per second, 1e6 to 1e12 (:data:`SYMBOL_RATES_BD`)."""
     start_ui: float = 0.0
     """Time of the first sample after the beginning of symbol 0, in unit intervals."""
 
@@ -56,6 +63,15 @@ class Waveform:
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise SignalError(f"{name} must be above zero, got {value}")
+        if not SYMBOL_RATES_BD[0] <= self.symbol_rate_bd <= SYMBOL_RATES_BD[1]:
+            raise SignalError(
+                f"the symbol rate is wanted in baud (53.125e9 for 53.125 GBd), got {self.symbol_rate_bd:g}"
+            )
+        if abs(float(samples.mean())) > HIGHEST_POWER_W:
+            raise SignalError(
+                f"samples are wanted in watts (1e-3 for 1 mW); an average of {samples.mean():.4g} W is none "
+                "of an optical lane: in milliwatts or microwatts?"
+            )
         if not math.isfinite(self.start_ui):
             raise SignalError(f"start_ui must be a number, got {self.start_ui}")
         if self.samples_per_ui < 2.0:

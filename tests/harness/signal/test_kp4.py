@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.signal import kp4
 from harness.signal.counting import count_errors
 from harness.signal.patterns import pattern
+from harness.signal.statistics import binomial_interval
 
 CHECKED = {1e-3: 1.53e-4, 5e-4: 2.79e-8, 3e-4: 2.14e-11, 2.4e-4: 8.15e-13, 1e-4: 1.36e-18}
 PARITY = [76, 598, 13, 552, 444, 804, 166, 690, 397, 790, 68, 2, 783, 894, 33]
@@ -100,6 +103,7 @@ def test_at_the_limit():
     assert histogram.sum() == pytest.approx(1.0, rel=1e-12)
     frames = 2 * kp4.FRAMES_PER_CODEWORD
     assert frames == pytest.approx(15.24, abs=0.005)
+    assert kp4.CODEWORDS_PER_S == 78.125e6
     assert kp4.CODEWORDS_PER_S * kp4.CODEWORD_BITS == 425e9
 
 
@@ -223,7 +227,8 @@ def test_margin_of_independent_errors():
     truth = kp4.codeword_error_ratio(2e-4)
     margins = [kp4.margin_from_histogram(_drawn(rng, 20_000, 2e-4)) for _ in range(12)]
     assert sum(margin.interval.low <= truth <= margin.interval.high for margin in margins) >= 9
-    (many,) = [kp4.margin_from_histogram(_drawn(rng, 10**9, 2e-4))]
+    assert all(margin.tail_fits and not margin.notes for margin in margins)
+    many = kp4.margin_from_histogram(_drawn(rng, 10**9, 2e-4))
     assert many.codeword_error_ratio == pytest.approx(truth, rel=0.02)
     assert many.interval.high / many.interval.low < 1.05
     assert many.bit_error_ratio == pytest.approx(2e-4, rel=1e-3)
@@ -247,6 +252,95 @@ def test_margin_with_bursts(events, length):
     assert abs(math.log(margin.codeword_error_ratio / shares[16])) < 0.25 * math.log(shares[16] / independent)
 
 
+def _clean(lost=0):
+    """A billion codewords of independent errors at 1e-5, and some that were lost."""
+    histogram = np.round(kp4.expected_histogram(1e-5) * 1e9).astype(np.int64)
+    histogram[16] = lost
+    return histogram
+
+
+@pytest.mark.parametrize("lost", [1, 3, 100])
+def test_codewords_that_were_lost_are_not_extrapolated_away(lost):
+    """1e-5 loses a codeword in 5e33 by the binomial: those lost are another population."""
+    histogram = _clean(lost)
+    margin = kp4.margin_from_histogram(histogram)
+    seen = binomial_interval(lost, int(histogram.sum()))
+    assert margin.codeword_error_ratio == pytest.approx(lost * 1e-9, rel=1e-6)
+    assert (margin.interval.low, margin.interval.high) == (seen.low, seen.high)
+    # A loss of 1e-9 is that of 3.7e-4, above the limit of 2.4e-4.
+    assert margin.margin_db < 0.0
+    assert margin.margin_interval_db[0] <= margin.margin_db <= margin.margin_interval_db[1] < 0.0
+    assert margin.tail_fits is False
+    assert "not extrapolated" in margin.notes[0]
+    indication = kp4.burst_indication(histogram)
+    assert indication.bursts
+    assert indication.probability < 1e-20
+    assert indication.rarest_bin == 16 or lost > 3
+
+
+def test_losses_on_a_lane_without_any_error():
+    margin = kp4.margin_from_histogram(np.array([10**9] + [0] * 15 + [1000]))
+    assert margin.codeword_error_ratio == pytest.approx(1e-6, rel=1e-5)
+    assert margin.tail_fits is False
+    assert kp4.burst_indication(np.array([10**9] + [0] * 15 + [1000])).bursts
+
+
+def test_the_same_histogram_without_losses_is_extrapolated():
+    margin = kp4.margin_from_histogram(_clean())
+    assert margin.codeword_error_ratio < 1e-30
+    assert margin.tail_fits
+    assert margin.notes == ()
+    indication = kp4.burst_indication(_clean())
+    assert not indication.bursts
+    assert indication.probability == 1.0
+    assert indication.rarest_bin < 16
+
+
+def test_a_rare_second_population_makes_the_extrapolation_void():
+    """Ten seconds of a clean lane with a burst a second, none of them lost: no more is known than that."""
+    histogram = np.round(kp4.expected_histogram(1e-6) * 781_250_000).astype(np.int64)
+    histogram[[6, 7, 8, 9, 10, 11, 12]] += [2, 1, 2, 1, 2, 1, 1]
+    margin = kp4.margin_from_histogram(histogram)
+    assert margin.tail_fits is False
+    assert margin.codeword_error_ratio == margin.interval.high == pytest.approx(3.69 / 781_250_000, rel=1e-3)
+    assert margin.interval.low == 0.0
+    assert kp4.burst_indication(histogram).bursts
+
+
+def test_a_law_that_wants_more_losses_than_were_seen_is_dropped():
+    histogram = np.round(kp4.expected_histogram(5e-4) * 1e9).astype(np.int64)
+    assert histogram[16] == 28
+    assert kp4.margin_from_histogram(histogram).tail_fits
+    histogram[16] = 0
+    margin = kp4.margin_from_histogram(histogram)
+    assert margin.tail_fits is False
+    assert margin.interval.low == 0.0
+    assert margin.interval.high == pytest.approx(3.69e-9, rel=1e-3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.sampled_from([1e-6, 1e-5, 1e-4, 2.4e-4, 5e-4, 1e-3]),
+    st.sampled_from([10**4, 10**7, 10**9]),
+    st.dictionaries(st.integers(1, 16), st.integers(0, 10**3), max_size=4),
+)
+def test_a_margin_never_contradicts_the_losses_that_were_counted(ber, codewords, more):
+    histogram = np.round(kp4.expected_histogram(ber) * codewords).astype(np.int64)
+    for bin_, count in more.items():
+        histogram[bin_] += count
+    total, lost = int(histogram.sum()), int(histogram[16])
+    margin = kp4.margin_from_histogram(histogram)
+    seen = binomial_interval(lost, total)
+    assert margin.codeword_error_ratio >= lost / total
+    assert margin.interval.low <= margin.codeword_error_ratio <= margin.interval.high
+    assert margin.interval.low <= seen.high
+    if lost:
+        assert margin.interval.low <= seen.low
+        assert margin.interval.high >= seen.high
+    assert margin.margin_interval_db[0] <= margin.margin_db <= margin.margin_interval_db[1]
+    assert bool(margin.notes) is not margin.tail_fits
+
+
 def test_a_small_histogram_does_not_rule_out_bursts():
     margin = kp4.margin_from_histogram(np.array([980, 20]))
     assert margin.interval.high > 1e6 * margin.codeword_error_ratio
@@ -264,6 +358,7 @@ def test_margin_without_errors():
 
 def test_margin_from_counted_errors():
     margin = kp4.margin_from_errors(24_000, 10**8)
+    assert margin.tail_fits is None
     assert margin.margin_db == pytest.approx(0.0, abs=1e-6)
     assert margin.codeword_error_ratio == pytest.approx(8.15e-13, rel=1e-3)
     low, high = margin.margin_interval_db

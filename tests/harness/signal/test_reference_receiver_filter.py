@@ -64,7 +64,7 @@ def test_a_bandwidth_must_be_above_zero():
 
 def test_a_response_of_another_length_is_refused():
     with pytest.raises(SignalError, match="65 values"):
-        filtered(Waveform(np.ones(128), 16, BAUD), np.ones(10, dtype=complex))
+        filtered(Waveform(np.full(128, 1e-3), 16, BAUD), np.ones(10, dtype=complex))
 
 
 def test_noise_behind_the_filter():

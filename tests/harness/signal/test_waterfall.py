@@ -194,6 +194,38 @@ def test_points_without_errors_press_the_floor_down():
     assert 0.5 < fit_waterfall(few + quiet).error_floor_interval.high / (1.92 / 2e9) < 1.0
 
 
+@pytest.mark.parametrize(
+    "powers_w", [(1e-4, 1.5e-4, 2e-4), (3e-4, 3.2e-4, 3.4e-4), (3.8e-4, 3.9e-4, 3.95e-4)]
+)
+def test_a_flat_ratio_and_none_at_all_are_no_waterfall(powers_w):
+    """Three points of the same ratio and one without errors beside them: no floor follows from those."""
+    points = [WaterfallPoint(oma_w, 10**4, 10**6) for oma_w in powers_w]
+    with pytest.raises(SignalError, match=r"no waterfall .* errors in 1e\+\d\d bits at .* (more|fewer) than"):
+        fit_waterfall([*points, WaterfallPoint(4e-4, 0, 10**12)])
+
+
+def test_the_points_that_miss_the_waterfall_are_named():
+    ample = _sweep(np.arange(-8.0, -4.9, 0.25), 10**8)
+    strange = WaterfallPoint(ample[5].oma_w * 1.6, ample[5].errors // 1000, 10**5)
+    with pytest.raises(SignalError, match="no waterfall") as refused:
+        fit_waterfall([*ample, strange])
+    assert f"at {strange.oma_w:.4g} W, more than" in str(refused.value)
+
+
+def test_counts_that_scatter_widen_the_floors_interval():
+    """Power that wanders by 0.1 dB: seen, told by chi squared and allowed for, but not refused."""
+    rng = np.random.default_rng(47)
+    floor = q_of_ber(1e-5) ** -2
+    powers = np.arange(-8.0, 2.0, 0.5)
+    steady = _sweep(powers, 10**9, floor=floor)
+    moved = _sweep(powers + 0.1 * rng.standard_normal(powers.size), 10**9, floor=floor)
+    wandering = [WaterfallPoint(s.oma_w, m.errors, 10**9) for s, m in zip(steady, moved, strict=True)]
+    good, poor = fit_waterfall(steady), fit_waterfall(wandering)
+    widths = [math.log(fit.error_floor_interval.high / fit.error_floor_interval.low) for fit in (good, poor)]
+    assert poor.chi_squared > 100 * poor.degrees_of_freedom
+    assert widths[1] > 5.0 * widths[0]
+
+
 def test_too_few_points_make_no_fit():
     with pytest.raises(SignalError, match="three powers of 10 errors"):
         fit_waterfall([*_sweep([-7.0, -6.0], 10**6), WaterfallPoint(1e-3, 3, 10**6)])

@@ -69,17 +69,25 @@ def test_another_pattern_is_named(prbs13q, pulses):
 @pytest.mark.parametrize(
     ("samples", "per_ui", "text"),
     [
-        (np.ones(100), 16, "whole periods"),
+        (np.full(100, 1e-3), 16, "whole periods"),
         (np.ones((4, 16)), 16, "one row"),
         (np.array([1.0, np.nan] * 16), 16, "not numbers"),
         (np.ones(16), 0, "samples_per_ui"),
-        (np.ones(16), 1, "two samples"),
+        (np.full(16, 1e-3), 1, "two samples"),
         (np.ones(0), 16, "one row"),
+        (np.full(16, 1.0), 16, r"in watts \(1e-3 for 1 mW\); an average of 1 W"),
+        (np.full(16, 870.0), 16, "microwatts"),
     ],
 )
 def test_records_that_cannot_be(samples, per_ui, text):
     with pytest.raises(SignalError, match=text):
         Waveform(samples, per_ui, BAUD)
+
+
+@pytest.mark.parametrize("rate", [53.125, 53.125e3, 53.125e12])
+def test_a_symbol_rate_in_another_unit_is_named(rate):
+    with pytest.raises(SignalError, match=r"in baud \(53\.125e9 for 53\.125 GBd\)"):
+        Waveform(np.full(16, 1e-3), 16, rate)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +101,7 @@ def test_records_that_cannot_be(samples, per_ui, text):
 )
 def test_symbols_that_cannot_be(symbols, text):
     with pytest.raises(SignalError, match=text):
-        aligned(Waveform(np.tile([0.0, 1.0], 96), 16, BAUD), symbols)
+        aligned(Waveform(np.tile([0.0, 1e-3], 96), 16, BAUD), symbols)
 
 
 def test_a_dark_record_is_named():
