@@ -38,6 +38,12 @@ SYSFS = Path("/sys")
 """Where optoe's files are."""
 DEFAULT_MEDIA = "400GBASE-DR4"
 """What a module is brought up to when nothing is said and it advertises this."""
+MONITORS_S = 2.0
+"""How long monitors may take to follow after --up (an assumption: modules renew them once
+a second at least)."""
+LONGEST_INTERVAL_S = 10.0
+"""More than this of an advertised VDM fine interval is not waited for."""
+_MONITOR_POLL_S = 0.05
 _ROLES = ("host_board", "power_supply")
 _BENCH_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _SERVED = "sim:"
@@ -300,12 +306,12 @@ def _open_on_bench(spec: BenchSpec, options: TargetOptions) -> Iterator[ModuleTa
                 conditioner.require_vcc(NOMINAL_VCC_V)
 
             target = ModuleTarget(
-                f"{spec.name}{' (SIMULATED)' if spec.simulation else ''}",
+                f"{spec.name}{' (SIMULATED)' if spec.simulated else ''}",
                 memory,
                 bench.clock,
                 module,
                 live=True,
-                simulated=spec.simulation is not None,
+                simulated=spec.simulated,
                 pins=pins,
                 require_supply=require_supply,
                 supply_is_watched=True,
@@ -356,6 +362,34 @@ def _bring_up(
             )
             result = bring_up(module, pins, clock, media_interface=application.media_interface)
     target.bring_up = result
+    if result.ok:
+        _wait_for_monitors(module, clock)
+
+
+def _wait_for_monitors(module: CmisModule, clock: Clock) -> None:
+    """Until the registers show the module as it is now, and not as it was on the way up.
+
+    Monitors: until the bias current of every lane whose output is valid (11h:133) is above zero, for
+    :data:`MONITORS_S` at most; CMIS advertises no period of theirs. VDM: two advertised fine intervals
+    (2Fh:129-130), each for :data:`LONGEST_INTERVAL_S` at most. What cannot be read is for
+    the command to tell.
+    """
+    from drivers.cmis import information
+    from drivers.cmis.vdm.readings import support
+
+    began_s = clock.now_s()
+    with contextlib.suppress(CmisError):
+        image = module.registers
+        if information.get_int(image, "TxBiasMonSupported"):
+            lit = [lane for lane in information.lanes_set(image, "OutputStatusTx") if lane]
+            while clock.now_s() < began_s + MONITORS_S:
+                bias_ma = information.get_lanes(image, "TxBias")
+                if all(bias_ma[lane - 1] > 0.0 for lane in lit):
+                    break
+                clock.sleep(_MONITOR_POLL_S)
+        # Of the sample before an interval that began while the data path came up nothing is left after two.
+        interval_s = 2.0 * min(support(image).fine_interval_s or 0.0, LONGEST_INTERVAL_S)
+        clock.sleep(max(0.0, began_s + interval_s - clock.now_s()))
 
 
 def _other_application(module: CmisModule, wanted: str | None) -> Application | None:

@@ -12,13 +12,19 @@ from typing import Any
 
 from harness.tables import Table
 from harness.wiring import REFERENCE, Port, Wiring
+from harness.wiring.pieces import HIGHEST_LOSS_DB, HIGHEST_UNCERTAINTY_DB, WAVELENGTHS_NM
+from harness.wiring.ports import MPO_LANES
 from harness.wiring.reading import read_port
 
 _LEGS = ("tx", "rx", "both")
 _POLARITIES = ("A", "C")
 _MOST_LANES = 8
 _MOST_AIRFLOW_M_PER_S = 50.0
-_CABLE_LANES = 4
+_LONGEST_S = 366 * 86_400.0
+_ROOM_C = (-60.0, 150.0)
+_CALIBRATED = "2026-01-01"
+TRAFFIC_PATTERN = "traffic"
+_PATTERNS = (TRAFFIC_PATTERN, "PRBS31Q", "PRBS13Q", "SSPRQ")
 _MOST_REPLIES = 1_000_000
 
 
@@ -44,8 +50,8 @@ class WiringFaultSpec:
     """Fibres that are not as the bench file says, from a time of the world on. ``kind`` is one of
     :data:`WIRING_FAULTS`, which says what else is set; the rest keeps its default.
 
-    Attributes: ``port``: where the fibre is plugged; ``severity``: 0 the least that is worth a name, 1
-    plainly bad; ``lanes``, ``legs`` (``tx``, ``rx`` or ``both``): of a swap.
+    Attributes: ``port``: where the fibre is plugged; ``severity``: 0 is none, 1 plainly bad; ``lanes``,
+    ``legs`` (``tx``, ``rx`` or ``both``): of a swap.
     """
 
     kind: str
@@ -100,21 +106,26 @@ WIRING_FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class ReferenceSpec:
     """The simulated reference transmitter: a golden module with a clock of its own.
 
-    Attributes: the launch power is drawn per lane within ``spread_db`` of ``average_power_dbm``;
+    Attributes: launch power, extinction ratio and bandwidth are drawn per lane within their spreads;
     ``bandwidth_hz``: of the transmitter, a 4th-order Bessel-Thomson low pass; ``multiplexed``: its lanes lie
-    on the CWDM grid and leave at port 1 together; ``lit``: from the beginning; ``*_uncertainty``: expanded
-    (k = 2), of its calibration.
+    on the CWDM grid and leave at port 1 together; ``lit``: from the beginning; ``pattern``: what all lanes
+    send then, ``traffic`` or a name of CMIS; ``calibrated``: when (a date); ``*_uncertainty``: expanded
+    (k = 2), of that calibration.
     """
 
     lanes: int
     multiplexed: bool
     lit: bool
+    pattern: str
     average_power_dbm: float
     spread_db: float
     extinction_ratio_db: float
+    extinction_ratio_spread_db: float
     bandwidth_hz: float
+    bandwidth_spread_hz: float
     rin_db_hz: float
     wavelength_nm: float
+    calibrated: str
     power_uncertainty_db: float
     extinction_ratio_uncertainty_db: float
     secq_uncertainty_db: float
@@ -156,14 +167,12 @@ def read_simulation(table: Table, roles: Collection[str]) -> SimulationSpec | No
     spec = SimulationSpec(
         module=part.text("module"),
         seed=part.integer("seed", 1),
-        room_temp_c=part.quantity("room_temp", "degC", "23 degC"),
+        room_temp_c=part.quantity("room_temp", "degC", "23 degC", low=_ROOM_C[0], high=_ROOM_C[1]),
         specimen=part.integer("specimen", 0, low=0),
-        airflow_m_per_s=part.quantity("airflow", "m/s", "0 m/s", low=0.0),
+        airflow_m_per_s=part.quantity("airflow", "m/s", "0 m/s", low=0.0, high=_MOST_AIRFLOW_M_PER_S),
         faults=tuple(_fault(entry, roles) for entry in part.tables("fault")),
         reference=read_reference(part.table("reference_tx")) if part.has("reference_tx") else None,
     )
-    if spec.airflow_m_per_s > _MOST_AIRFLOW_M_PER_S:
-        part.complain("airflow", f"is above {_MOST_AIRFLOW_M_PER_S:g} m/s, which no fan gives")
     part.end()
     return spec
 
@@ -173,36 +182,36 @@ def read_reference(part: Table) -> ReferenceSpec:
     multiplexed = part.boolean("multiplexed", default=False)
     if multiplexed and part.has("wavelength"):
         part.complain("wavelength", "of a multiplexed transmitter is given by the CWDM grid; leave it out")
+    low_nm, high_nm = WAVELENGTHS_NM
     spec = ReferenceSpec(
         lanes=part.integer("lanes", 4, low=1, high=4 if multiplexed else _MOST_LANES),
         multiplexed=multiplexed,
         lit=part.boolean("lit", default=True),
-        average_power_dbm=part.quantity("average_power", "dBm", "2 dBm", low=-40.0),
-        spread_db=part.quantity("spread", "dB", "0.3 dB", low=0.0),
-        extinction_ratio_db=part.quantity("extinction_ratio", "dB", "5 dB", low=0.1),
-        bandwidth_hz=part.quantity("bandwidth", "Hz", "34 GHz", low=1e9),
-        rin_db_hz=part.quantity("rin", "dB/Hz", "-152 dB/Hz", low=-200.0),
-        wavelength_nm=part.quantity("wavelength", "nm", "1311 nm", low=1200.0),
-        power_uncertainty_db=part.quantity("power_uncertainty", "dB", "0.15 dB", low=0.0),
-        extinction_ratio_uncertainty_db=part.quantity(
-            "extinction_ratio_uncertainty", "dB", "0.2 dB", low=0.0
+        pattern=part.text("pattern", TRAFFIC_PATTERN, choices=_PATTERNS),
+        average_power_dbm=part.quantity("average_power", "dBm", "2 dBm", low=-40.0, high=20.0),
+        spread_db=part.quantity("spread", "dB", "0.3 dB", low=0.0, high=3.0),
+        extinction_ratio_db=part.quantity("extinction_ratio", "dB", "5 dB", low=0.1, high=20.0),
+        extinction_ratio_spread_db=part.quantity(
+            "extinction_ratio_spread", "dB", "0.2 dB", low=0.0, high=3.0
         ),
-        secq_uncertainty_db=part.quantity("secq_uncertainty", "dB", "0.2 dB", low=0.0),
-        wavelength_uncertainty_nm=part.quantity("wavelength_uncertainty", "nm", "0.05 nm", low=0.0),
+        bandwidth_hz=part.quantity("bandwidth", "Hz", "34 GHz", low=1e9, high=1e12),
+        bandwidth_spread_hz=part.quantity("bandwidth_spread", "Hz", "1 GHz", low=0.0, high=1e11),
+        rin_db_hz=part.quantity("rin", "dB/Hz", "-152 dB/Hz", low=-200.0, high=-100.0),
+        wavelength_nm=part.quantity("wavelength", "nm", "1311 nm", low=low_nm, high=high_nm),
+        calibrated=part.date("calibrated").isoformat() if part.has("calibrated") else _CALIBRATED,
+        power_uncertainty_db=_uncertainty_db(part, "power_uncertainty", "0.15 dB"),
+        extinction_ratio_uncertainty_db=_uncertainty_db(part, "extinction_ratio_uncertainty", "0.2 dB"),
+        secq_uncertainty_db=_uncertainty_db(part, "secq_uncertainty", "0.2 dB"),
+        wavelength_uncertainty_nm=part.quantity(
+            "wavelength_uncertainty", "nm", "0.05 nm", low=0.0, high=10.0
+        ),
     )
-    highest = (
-        ("average_power", spec.average_power_dbm, 20.0, "dBm"),
-        ("spread", spec.spread_db, 3.0, "dB"),
-        ("extinction_ratio", spec.extinction_ratio_db, 20.0, "dB"),
-        ("bandwidth", spec.bandwidth_hz, 1e12, "Hz"),
-        ("rin", spec.rin_db_hz, -100.0, "dB/Hz"),
-        ("wavelength", spec.wavelength_nm, 1700.0, "nm"),
-    )
-    for key, value, high, unit in highest:
-        if value > high:
-            part.complain(key, f"{value:g} {unit} is above {high:g} {unit}")
     part.end()
     return spec
+
+
+def _uncertainty_db(part: Table, key: str, default: str) -> float:
+    return part.quantity(key, "dB", default, low=0.0, high=HIGHEST_UNCERTAINTY_DB)
 
 
 def check_simulation(
@@ -220,7 +229,7 @@ def check_simulation(
         elif fault.port is not None and not wiring.is_plugged(fault.port):
             table.complain(f"{place}.port", f"no fibre is plugged at {fault.port}")
     reference = simulation.reference if simulation else None
-    if reference is not None:
+    if reference is not None and 1 <= reference.lanes <= _MOST_LANES:
         ports = 1 if reference.multiplexed else reference.lanes
         for fibre in wiring.fibres:
             if fibre.start.role == REFERENCE and fibre.start.number > ports:
@@ -232,17 +241,27 @@ def check_simulation(
 
 def _fault(part: Table, roles: Collection[str]) -> FaultSpec | WiringFaultSpec:
     kind = part.text("kind", choices=(*INSTRUMENT_FAULTS, *WIRING_FAULTS))
-    at_s = part.quantity("at", "s", "0 s", low=0.0)
+    at_s = part.quantity("at", "s", "0 s", low=0.0, high=_LONGEST_S)
     if kind in WIRING_FAULTS:
-        said = {name: _READ[name](part) for name in WIRING_FAULTS[kind]}
-        part.end()
+        said = _said(part, kind, WIRING_FAULTS[kind])
         return WiringFaultSpec(kind, at_s, **said)
     if kind in INSTRUMENT_FAULTS:
         role = part.text("role", choices=roles)
-        said = {name: _READ[name](part) for name in INSTRUMENT_FAULTS[kind]}
-        part.end()
+        said = _said(part, kind, INSTRUMENT_FAULTS[kind], "role")
         return FaultSpec(role if role in roles else "", kind, at_s, **said)
     return FaultSpec("", kind, at_s)  # of a kind that there is not nothing more is to be said
+
+
+def _said(part: Table, kind: str, names: tuple[str, ...], *more: str) -> dict[str, Any]:
+    """What a kind says beside its time; a word that another kind knows is told to be that."""
+    said = {name: _READ[name][1](part) for name in names}
+    known = ["at", "kind", *more, *(_READ[name][0] for name in names)]
+    for key in sorted({"role", *(key for key, _ in _READ.values())}.difference(known)):
+        if part.has(key):
+            part.raw(key)
+            part.complain(key, f"{kind} has no {key}; it has {', '.join(sorted(known))}")
+    part.end()
+    return said
 
 
 def _severity(part: Table) -> float:
@@ -257,22 +276,26 @@ def _lanes(part: Table) -> tuple[int, ...]:
     lanes = listed if isinstance(listed, list) else []
     if (
         len(lanes) != 2
-        or not all(type(lane) is int and 1 <= lane <= _CABLE_LANES for lane in lanes)
+        or not all(type(lane) is int and 1 <= lane <= MPO_LANES for lane in lanes)
         or lanes[0] == lanes[1]
     ):
-        part.complain("lanes", f"expected two different lanes of 1 .. {_CABLE_LANES}, such as [1, 2]")
+        part.complain("lanes", f"expected two different lanes of 1 .. {MPO_LANES}, such as [1, 2]")
         return ()
     return tuple(lanes)
 
 
-_READ: Mapping[str, Any] = {
-    "port": lambda part: read_port(part, "port"),
-    "severity": _severity,
-    "loss_db": lambda part: part.quantity("loss", "dB", low=0.0),
-    "polarity": lambda part: part.text("polarity", choices=_POLARITIES),
-    "lanes": _lanes,
-    "legs": lambda part: part.text("legs", "tx", choices=_LEGS),
-    "count": lambda part: part.integer("count", 0, low=1, high=_MOST_REPLIES) if part.has("count") else 0,
-    "for_s": lambda part: part.quantity("for", "s", "0 s", low=0.0),
-    "delay_s": lambda part: part.quantity("delay", "s", "1 s", low=0.0),
+# By what a fault says: its key in the file, and how it is read.
+_READ: Mapping[str, tuple[str, Any]] = {
+    "port": ("port", lambda part: read_port(part, "port")),
+    "severity": ("severity", _severity),
+    "loss_db": ("loss", lambda part: part.quantity("loss", "dB", low=0.0, high=HIGHEST_LOSS_DB)),
+    "polarity": ("polarity", lambda part: part.text("polarity", choices=_POLARITIES)),
+    "lanes": ("lanes", _lanes),
+    "legs": ("legs", lambda part: part.text("legs", "tx", choices=_LEGS)),
+    "count": (
+        "count",
+        lambda part: part.integer("count", 0, low=1, high=_MOST_REPLIES) if part.has("count") else 0,
+    ),
+    "for_s": ("for", lambda part: part.quantity("for", "s", "0 s", low=0.0, high=_LONGEST_S)),
+    "delay_s": ("delay", lambda part: part.quantity("delay", "s", "1 s", low=0.0, high=_LONGEST_S)),
 }

@@ -8,6 +8,7 @@ in them is evaluated.
 from __future__ import annotations
 
 import datetime
+import difflib
 import math
 import re
 import tomllib
@@ -22,6 +23,7 @@ _LONGEST_TEXT = 1000
 _LONGEST_QUANTITY = 100
 _LONGEST_PLACE = 120
 _LONGEST_COMPLAINT = 1500
+_LONGEST_NAME, _NEAR = 60, 0.7  # of names that are looked for among those that are known
 _QUANTITY = re.compile(
     r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµΩ°%/]{1,20})\s*"
 )
@@ -72,13 +74,13 @@ class Table:
             return None
         value = self._content[key]
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in _as_tuple(kinds)):
-            self.complain(key, f"expected {called}, found {type(value).__name__} {_shown(value)}")
+            self.complain(key, f"expected {called}, found {found_words(value)}")
             return None if default is _REQUIRED else default
         return value
 
     def text(self, key: str, default: str | None = None, *, choices: Collection[str] | None = None) -> str:
         """A string, bounded in length; ``choices`` restricts it."""
-        value = self._get(key, str, "a string", _REQUIRED if default is None else default)
+        value = self._get(key, str, "text", _REQUIRED if default is None else default)
         if value is None:
             return ""
         if len(value) > _LONGEST_TEXT:
@@ -119,7 +121,15 @@ class Table:
         """A finite number, or None when absent."""
         return self.number(key) if self.has(key) else None
 
-    def quantity(self, key: str, unit: str, default: str | None = None, *, low: float = -math.inf) -> float:
+    def quantity(
+        self,
+        key: str,
+        unit: str,
+        default: str | None = None,
+        *,
+        low: float = -math.inf,
+        high: float = math.inf,
+    ) -> float:
         """A number with its unit, as text (``"0.35 dB"``, ``"20 mohm"``), in ``unit``."""
         called = f'a quantity such as "1.5 {unit}"'
         text = self._get(key, str, called, _REQUIRED if default is None else default)
@@ -132,6 +142,8 @@ class Table:
             return 0.0
         if value < low:
             self.complain(key, f"{_shown(text)} is below {low:g} {unit}")
+        elif value > high:
+            self.complain(key, f"{_shown(text)} is above {high:g} {unit}")
         return value
 
     def date(self, key: str) -> datetime.date:
@@ -159,7 +171,7 @@ class Table:
             if isinstance(entry, dict):
                 children.append(self._child(name, entry))
             else:
-                self.complain(name, f"expected a table, found {_shown(entry)}")
+                self.complain(name, f"expected a table, found {found_words(entry)}")
         return children
 
     def raw(self, key: str) -> Any:
@@ -190,7 +202,7 @@ class Table:
         for key in self._content:
             if key not in self._used:
                 known = ", ".join(sorted(self._used)) or "nothing"
-                self.complain(key, f"unknown key; known here: {known}")
+                self.complain(key, f"unknown key; {did_you_mean(key, self._used) or f'known here: {known}'}")
 
     def finish(self) -> None:
         """Raise what was noted, if anything.
@@ -206,6 +218,25 @@ class _Required:
 
 
 _REQUIRED: Any = _Required()
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """``did you mean ...?`` with the names that are nearest to a misspelt one; empty: none is near."""
+    near = difflib.get_close_matches(word[:_LONGEST_NAME], sorted(known), n=2, cutoff=_NEAR)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+def found_words(value: object) -> str:
+    """A value of a file with its kind, in words."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (datetime.date, datetime.time)):
+        return f"the date or time {value.isoformat()}"
+    return f"the {'text' if isinstance(value, str) else 'number'} {_shown(value)}"
 
 
 def _as_tuple(kinds: type | tuple[type, ...]) -> tuple[type, ...]:

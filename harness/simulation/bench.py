@@ -32,12 +32,13 @@ from harness.simulation.peers.catalogue import (
     build_peer,
 )
 from harness.simulation.plant import FibrePlant, ReferenceTransmitter
+from harness.simulation.plant.cabling import check_cable_fault
 from harness.simulation.serial_port import SerialLines
 from harness.simulation.served.pins import PinHub
 from harness.simulation.smbus import BITRATE_HZ, SimulatedI2cBus
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
-from harness.simulation_section import FaultSpec, SimulationSpec
+from harness.simulation_section import FaultSpec, SimulationSpec, WiringFaultSpec
 from harness.wiring import MODULE
 
 
@@ -86,15 +87,16 @@ class SimulatedBackend:
             raise BenchError(str(fault)) from fault
         self.world = World(simulation.seed)
         self.clock: Clock = VirtualClock(self.world, stop)
-        # True leads are off what the bench file states by what it states of their uncertainty (k = 2).
-        deviation = max(-2.0, min(2.0, self.world.noise.normal("lead resistance")))
-        lead_ohm = spec.supply.lead_resistance_ohm + deviation * spec.supply.lead_uncertainty_ohm / 2.0
+        # True leads are off what the bench file states by what it states of their uncertainty.
+        off_ohm = self.world.noise.deviation(spec.supply.lead_uncertainty_ohm, "lead resistance")
+        lead_ohm = spec.supply.lead_resistance_ohm + off_ohm
         self.rail = SupplyRail(lead_resistance_ohm=max(0.0, lead_ohm))
         self.heat = CaseHeat(
             self.world, room_temp_c=simulation.room_temp_c, airflow_m_per_s=simulation.airflow_m_per_s
         )
         pairs = _fibre_pairs(profile)
         _require_fibres(spec, profile, pairs)
+        _require_cables(spec, simulation, pairs)
         self.fibres = FibrePlant(
             self.world,
             spec.wiring,
@@ -135,6 +137,8 @@ class SimulatedBackend:
         failing.fail(fault.kind, count=fault.count, for_s=fault.for_s, delay_s=fault.delay_s)
 
     def _place(self, part: InstrumentSpec, surroundings: SimulatedSurroundings) -> None:
+        if DRIVERS[part.driver].transport == "person":
+            return  # of flesh and blood, on a simulated bench too
         if DRIVERS[part.driver].transport == "i2c":
             self._place_board(part.address, part.options, part.role)
             return
@@ -171,6 +175,16 @@ class SimulatedBackend:
     def close(self) -> None:
         """Close the library's sessions."""
         self._manager.close()
+
+
+def _require_cables(spec: BenchSpec, simulation: SimulationSpec, pairs: int) -> None:
+    """The module has the cables that go wrong."""
+    for index, fault in enumerate(simulation.faults, start=1):
+        if isinstance(fault, WiringFaultSpec):
+            try:
+                check_cable_fault(fault, pairs)
+            except BenchError as wrong:
+                raise BenchError(f"{spec.path.name}: simulation.fault[{index}].kind: {wrong}") from wrong
 
 
 def _fibre_pairs(profile: Profile) -> int:

@@ -12,7 +12,10 @@ class SupplyRail:
     A switching regulator in the module makes it a load of constant power P: I = P/V. With local sense the
     connector sees V = (Vs + sqrt(Vs^2 - 4 P R)) / 2 behind lead resistance R; with remote sense the supply
     makes the connector's voltage what it was told. A load that needs more than the current limit, or more
-    than the leads can carry (4 P R above Vs^2), pulls the rail down until the output is set anew.
+    than the leads can carry (4 P R above Vs^2), pulls the rail down until the output is set anew: the limit
+    latches, which is an assumption about the supply. (One that only limits its current would come back when
+    the module's under-voltage lockout lets go, and the module would start over and over.) The current limit
+    flows into a load that still draws without voltage, none into one behind a lockout.
     """
 
     def __init__(self, *, lead_resistance_ohm: float) -> None:
@@ -65,10 +68,10 @@ class SupplyRail:
         """Current that flows now."""
         connector_v = self.connector_v()
         if connector_v <= 0.0:
-            return self._current_limit_a if self._on and self._collapsed else 0.0
+            return self._current_limit_a if self.current_limited() and self._load_w() > 0.0 else 0.0
         return self._load_w() / connector_v
 
     def current_limited(self) -> bool:
-        """Whether the supply is in constant-current operation."""
+        """Whether the supply is in constant-current operation, or was when its limit latched."""
         self.connector_v()
         return self._on and self._collapsed

@@ -36,6 +36,11 @@ class Noise:
         """A standard normal number."""
         return _STANDARD.inv_cdf(self.uniform(*key))
 
+    def deviation(self, uncertainty: float, *key: str | int) -> float:
+        """How far the truth is off a stated value whose ``uncertainty`` is expanded (k = 2): one standard
+        deviation is half of it, and no calibrated thing is beyond it."""
+        return max(-2.0, min(2.0, self.normal(*key))) * uncertainty / 2.0
+
     def poisson(self, mean: float, *key: str | int) -> int:
         """How many independent rare events happened where ``mean`` were to be expected."""
         if mean <= 0.0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from harness.wiring.pieces import Fibre, Splitter
-from harness.wiring.ports import ATTENUATOR, MODULE, REFERENCE, SPLITTER_INPUT, Port
+from harness.wiring.ports import ATTENUATOR, LETTING_THROUGH, MODULE, REFERENCE, SPLITTER_INPUT, Port
 
 Complaints = list[tuple[str, str]]
 
@@ -37,12 +37,10 @@ def wiring_complaints(
             )
         if port.role not in {MODULE, REFERENCE, *passes, *splitters, *opaque}:
             opaque.add(port.role)
-            complaints.append(
-                (
-                    f"{place}.from",
-                    f"{port.role} lets no light through: give it [instruments.{port.role}.pass]",
-                )
-            )
+            what = f"{port.role} lets no light through"
+            if port.role in LETTING_THROUGH:
+                what += f": give it [instruments.{port.role}.pass]"
+            complaints.append((f"{place}.from", what))
     return complaints + _of_directions(starts, ends, splitters)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from drivers.units import ratio_from_db
@@ -9,9 +10,30 @@ from harness.wiring.ports import Port
 
 PATCH_CORD_M = 2.0
 APC_REFLECTANCE_DB = -55.0
+CWDM_NM = (1271.0, 1291.0, 1311.0, 1331.0)
+"""Wavelengths of the four lanes of 400G-FR4 and LR4-6 (the CWDM grid of ITU-T G.694.2)."""
 CWDM_HALF_BAND_NM = 6.5
 """A lane of 400G-FR4 lies within its wavelength and 6.5 nm to either side (FR4 MSA)."""
+HIGHEST_LOSS_DB = 200.0
+"""No piece of a bench is stated with more; light behind it is beyond any instrument."""
+HIGHEST_UNCERTAINTY_DB = 10.0
+LONGEST_FIBRE_M = 100_000.0
+WORST_REFLECTANCE_DB = -14.0
+"""Of glass against air (-14.7 dB, Fresnel): a connector that is open. No fibre end reflects more."""
+LEAST_GLASS_DB_PER_KM = 0.3
+"""Standard single-mode fibre (G.652) loses no less anywhere in the O band."""
+WAVELENGTHS_NM = (1200.0, 1700.0)
+"""What light of a bench can be."""
 _ROUNDING_DB = 0.02  # "3 dB" is written for 3.01 dB
+
+Band = tuple[float, float]
+"""Wavelengths from and to, nanometres; empty when the first is above the second."""
+ALL_WAVELENGTHS: Band = (0.0, math.inf)
+
+
+def narrowed(band: Band, by: Band | None) -> Band:
+    """What is in both; None: all."""
+    return band if by is None else (max(band[0], by[0]), min(band[1], by[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +67,7 @@ class Leg:
     wavelength_nm: float | None = None
 
     @property
-    def band_nm(self) -> tuple[float, float] | None:
+    def band_nm(self) -> Band | None:
         """What passes, from and to, nanometres; None: all."""
         if self.wavelength_nm is None:
             return None

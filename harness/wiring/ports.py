@@ -10,7 +10,12 @@ REFERENCE = "reference_tx"
 """Light only comes from its ports."""
 ATTENUATOR = "attenuator"
 """A role of channels: input and output of a channel have one number, and light goes from one to the other."""
+MATRIX = "optical_switch"
+LETTING_THROUGH = (MATRIX, ATTENUATOR)
+"""Roles of instruments that light goes through."""
 SPLITTER_INPUT = "in"
+MPO_LANES = 4
+"""Of an MPO-12 as parallel optics use it (IEC 61754-7)."""
 _MODULE_PORT = re.compile(r"(tx|rx)([1-8])")
 
 

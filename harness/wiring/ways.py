@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.errors import BenchError
-from harness.wiring.pieces import Fibre, InsertionLoss, Leg, Splitter
+from harness.wiring.pieces import ALL_WAVELENGTHS, Band, Fibre, InsertionLoss, Leg, Splitter, narrowed
 from harness.wiring.ports import ATTENUATOR, MODULE, SPLITTER_INPUT, Port
 
 _MOST_CROSSINGS = 3  # of one matrix, between two ports: to an attenuator, to a spool, and to the end
@@ -30,12 +30,12 @@ class OpticalPath:
 
 
 class WiringError(BenchError):
-    """No light can go that way."""
+    """No light can go that way, or the ways are too many to find out."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A way up to a port ``here`` that light comes out of."""
+    """A way up to a port ``here`` that light comes out of. ``band_nm``: the wavelengths that come so far."""
 
     here: Port
     hops: tuple[str, ...]
@@ -43,6 +43,7 @@ class _Begun:
     through: tuple[InsertionLoss | Leg, ...] = ()
     routes: tuple[tuple[str, int, int], ...] = ()
     attenuators: tuple[Port, ...] = ()
+    band_nm: Band = ALL_WAVELENGTHS
 
     def along(self, fibre: Fibre) -> _Begun:
         return _Begun(
@@ -52,6 +53,7 @@ class _Begun:
             self.through,
             self.routes,
             self.attenuators,
+            self.band_nm,
         )
 
     def across(self, leave: Port, loss: InsertionLoss | Leg) -> _Begun:
@@ -64,6 +66,7 @@ class _Begun:
             (*self.through, loss),
             (*self.routes, (leave.role, self.here.number, leave.number)) if switched else self.routes,
             (*self.attenuators, leave) if channel else self.attenuators,
+            narrowed(self.band_nm, loss.band_nm) if isinstance(loss, Leg) else self.band_nm,
         )
 
 
@@ -82,6 +85,12 @@ class Wiring:
         self.splitters = {splitter.name: splitter for splitter in splitters}
         self._from = {fibre.start: fibre for fibre in fibres}
         self._into = {fibre.end: fibre for fibre in fibres}
+        self._leaving: dict[str, list[Port]] = {}
+        self._entering: dict[str, list[Port]] = {}
+        for port in sorted(self._from, key=lambda port: port.number):
+            self._leaving.setdefault(port.role, []).append(port)
+        for port in self._into:
+            self._entering.setdefault(port.role, []).append(port)
 
     def fibre_into(self, port: Port) -> Fibre | None:
         """The fibre that ends at a port."""
@@ -97,20 +106,29 @@ class Wiring:
 
     def paths(self, start: Port, role: str) -> tuple[OpticalPath, ...]:
         """All ways from a port to any port of an instrument that cross no matrix twice, the shortest hops
-        first."""
-        found = self._search(start, lambda port: port.role == role, crossings=1)
+        first.
+
+        :raises WiringError: as :meth:`ways`.
+        """
+        found = self._search(start, lambda port: port.role == role, f"any port of {role}", crossings=1)
         return tuple(sorted(found, key=lambda path: (len(path.hops), path.end.number)))
 
     def ways(self, start: Port, end: Port) -> tuple[OpticalPath, ...]:
         """All ways from one port to another, the shortest hops first. A matrix may be crossed up to three
         times, by other ports: to an attenuator and back, to a spool and back. Of more ways than can be
-        searched in reasonable time, the shortest."""
-        return tuple(self._search(start, lambda port: port == end, crossings=_MOST_CROSSINGS))
+        searched in reasonable time, those with the fewest crossings.
+
+        :raises WiringError: when so much was searched and none was found: there may be one or not.
+        """
+        return tuple(self._search(start, lambda port: port == end, str(end), crossings=_MOST_CROSSINGS))
 
     def transmitter_paths(self, lanes: Sequence[int], role: str) -> dict[int, OpticalPath]:
         """A way for each of the module's transmitters to a port of its own: the port of the lane's number
         where that can be. A lane that no port is left for is not in the answer. Ways through an attenuator
-        are not taken: who measures along them must know what it is set to."""
+        are not taken: who measures along them must know what it is set to.
+
+        :raises WiringError: as :meth:`ways`.
+        """
         ways = {
             lane: [way for way in self.paths(Port(MODULE, f"tx{lane}"), role) if not way.attenuators]
             for lane in lanes
@@ -127,10 +145,39 @@ class Wiring:
                 chosen[lane] = free[0]
         return {lane: chosen[lane] for lane in lanes if lane in chosen}
 
-    def _search(self, start: Port, arrived: Callable[[Port], bool], *, crossings: int) -> list[OpticalPath]:
+    def _search(
+        self, start: Port, arrived: Callable[[Port], bool], where: str, *, crossings: int
+    ) -> list[OpticalPath]:
+        """Ways with few crossings of matrices before those with more, whatever else is between them, so that
+        many of the latter hide none of the former."""
+        needs = {role: self._crossings_left(arrived, role) for role in ("", *self._matrices())}
+        found: dict[OpticalPath, None] = {}
+        for most in range(1, crossings + 1):
+            more, spent = self._search_within(start, arrived, needs, most)
+            found.update(dict.fromkeys(more))
+            if spent and not found:
+                raise WiringError(
+                    f"the ways from {start} to {where} are too many to look through: of {_MOST_BEGUN} that "
+                    "were begun none arrived; leave out of the bench file the fibres that it does not need"
+                )
+            if spent:
+                break
+        return sorted(found, key=lambda path: len(path.hops))
+
+    def _search_within(
+        self,
+        start: Port,
+        arrived: Callable[[Port], bool],
+        needs: Mapping[str, Mapping[Port, int]],
+        crossings: int,
+    ) -> tuple[list[OpticalPath], bool]:
+        """Ways that cross no matrix more often than that, and whether the search was given up. None is begun
+        that could not arrive."""
         found: list[OpticalPath] = []
+        known: dict[tuple[object, ...], list[tuple[Port, InsertionLoss | Leg]]] = {}
         begun = deque([_Begun(start, (str(start),))])
         started = 1
+        spent = False
         while begun:
             way = begun.popleft()
             fibre = self._from.get(way.here)
@@ -140,12 +187,66 @@ class Wiring:
             if arrived(fibre.end):
                 found.append(_path(start, way))
                 continue
-            crossed = sum(role == fibre.end.role for role, _, _ in way.routes)
-            if crossed < crossings and started < _MOST_BEGUN:
-                onward = [way.across(leave, loss) for leave, loss in self._exits(fibre.end)]
-                started += len(onward)
-                begun.extend(onward)
-        return sorted(found, key=lambda path: len(path.hops))
+            room = self._room(way, crossings)
+            # All inputs of a matrix have the same outputs before them.
+            place = fibre.end.role if fibre.end.role in room else fibre.end
+            exits = known.get((place, *room.values()))
+            if exits is None:
+                exits = known[place, *room.values()] = [
+                    (leave, loss)
+                    for leave, loss in self._exits(fibre.end)
+                    if all(left.get(leave, math.inf) <= room[role] for role, left in needs.items())
+                ]
+            for leave, loss in exits:
+                onward = way.across(leave, loss)
+                if onward.band_nm[0] > onward.band_nm[1]:
+                    continue
+                if started == _MOST_BEGUN:
+                    spent = True
+                    break
+                begun.append(onward)
+                started += 1
+        return found, spent
+
+    def _matrices(self) -> list[str]:
+        return [role for role in self.passes if role != ATTENUATOR]
+
+    def _room(self, way: _Begun, crossings: int) -> dict[str, int]:
+        """How often each matrix may be crossed behind the element that a way has come to."""
+        roles = [role for role, _, _ in way.routes]
+        return {
+            role: crossings - roles.count(role) - (role == way.here.role) for role in ("", *self._matrices())
+        }
+
+    def _crossings_left(self, arrived: Callable[[Port], bool], role: str) -> dict[Port, int]:
+        """For each port that a fibre starts at and light can arrive from: how often at least it has to cross
+        one matrix until it is there."""
+        left: dict[Port, int] = {}
+        near = deque((fibre.start, 0) for fibre in self.fibres if arrived(fibre.end))
+        crossed: set[str] = set()
+        while near:
+            port, count = near.popleft()
+            if port in left:
+                continue
+            left[port] = count
+            if port.role in self.splitters:
+                legs = self._entering.get(port.role, [])
+                entries = [
+                    each for each in legs if (each.port == SPLITTER_INPUT) != (port.port == SPLITTER_INPUT)
+                ]
+            elif port.role == ATTENUATOR:
+                entries = [port] if port in self._into else []
+            elif port.role in self.passes and port.role not in crossed:
+                crossed.add(port.role)
+                entries = self._entering.get(port.role, [])
+            else:
+                continue
+            for entry in entries:
+                if port.role == role:
+                    near.append((self._into[entry].start, count + 1))
+                else:
+                    near.appendleft((self._into[entry].start, count))
+        return left
 
     def _exits(self, entry: Port) -> Iterator[tuple[Port, InsertionLoss | Leg]]:
         """Where light that comes to a port of an element can leave it, and what that loses."""
@@ -161,8 +262,7 @@ class Wiring:
             if entry.role == ATTENUATOR:
                 yield entry, loss
                 return
-            exits = (port for port in self._from if port.role == entry.role)
-            for leave in sorted(exits, key=lambda port: port.number):
+            for leave in self._leaving.get(entry.role, []):
                 yield leave, loss
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
 from harness.benchfile import find_bench_file, load_bench
-from harness.simulation_section import WIRING_FAULTS, FaultSpec, WiringFaultSpec
-from harness.tables import TableError
+from harness.simulation_section import WIRING_FAULTS, FaultSpec, WiringFaultSpec, read_reference
+from harness.tables import Table, TableError
 from harness.wiring import Leg, Port, Splitter
 
 ROOM = 'room_temp = "23 degC"\n'
@@ -27,6 +29,7 @@ TAPPED = (
     + piece("tap1.2", "power_meter.5")
 )
 FIBRES = "# Fan-out legs"
+NO_LOSS = 'loss = "0 dB"\nuncertainty = "0 dB"'
 
 
 def fault(text: str) -> tuple[str, str]:
@@ -34,9 +37,9 @@ def fault(text: str) -> tuple[str, str]:
 
 
 def test_fibres_say_their_length_and_reflectance(bench_file):
-    spec = load_bench(bench_file((FIRST, f'{FIRST}\nlength = "10 km"\nreflectance = "-40 dB"')))
+    spec = load_bench(bench_file((FIRST, f'{FIRST}\nlength = "1 km"\nreflectance = "-40 dB"')))
     first, second, *_ = spec.wiring.fibres
-    assert (first.length_m, first.reflectance_db) == (10_000.0, -40.0)
+    assert (first.length_m, first.reflectance_db) == (1000.0, -40.0)
     assert (second.length_m, second.reflectance_db) == (2.0, -55.0)
 
 
@@ -100,6 +103,13 @@ def test_every_kind_is_documented():
     assert [kind for kind in WIRING_FAULTS if f"`{kind}`" not in text] == []
 
 
+def test_every_key_of_the_reference_transmitter_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "bench-file.md").read_text(encoding="utf-8")
+    asked = Table({}, file="bench.toml", key="", complaints=[])
+    read_reference(asked)
+    assert [key for key in asked._used if f"`{key}`" not in text] == []
+
+
 def test_faults_of_both_sorts_stay_in_order(bench_file):
     both = 'kind = "key_flipped"\n[[simulation.fault]]\nrole = "thermal"\nkind = "dies"\nat = "5 s"'
     spec = load_bench(bench_file(fault(both)))
@@ -114,15 +124,15 @@ LINES = {
     "length in dB": ((FIRST, f'{FIRST}\nlength = "1 dB"'), "fibre[1].length: dB cannot be read as m"),
     "more light back than comes": (
         (FIRST, f'{FIRST}\nreflectance = "26 dB"'),
-        "fibre[1].reflectance: 26 dB is above 0 dB",
+        "fibre[1].reflectance: '26 dB' is above -14 dB",
     ),
     "splitter that amplifies": (
         (FIBRES, TAP_OF.format("tap1", LEGS.replace("10.4", "5")) + FIBRES),
-        "splitter[1].legs: more light would leave by the legs than comes in",
+        "splitter[1].legs: more light would leave by the legs than comes in: 118.7 % of it",
     ),
     "splitter without legs": (
         (FIBRES, TAP_OF.format("tap1", "[]") + FIBRES),
-        "splitter[1].legs: expected 1 .. 64 legs, found 0",
+        "splitter[1].legs: expected a list of 1 .. 64 legs, found none",
     ),
     "leg without a loss": (
         (FIBRES, TAP_OF.format("tap1", LEGS.replace('loss = "0.6 dB", ', "")) + FIBRES),
@@ -131,6 +141,37 @@ LINES = {
     "leg of another loss": (
         (FIBRES, TAP_OF.format("tap1", LEGS.replace("0.6 dB", "-0.6 dB")) + FIBRES),
         "splitter[1].legs[1].loss: '-0.6 dB' is below 0 dB",
+    ),
+    "splitter without legs that is plugged": (
+        (FIBRES, TAPPED.replace(LEGS, "[]") + FIBRES),
+        "splitter[1].legs: expected a list of 1 .. 64 legs, found none",
+    ),
+    "splitter whose legs are a number": (
+        (FIBRES, TAPPED.replace(LEGS, "3") + FIBRES),
+        "splitter[1].legs: expected a list of 1 .. 64 legs, found no list",
+    ),
+    "splitter with a leg that is none": (
+        (FIBRES, TAPPED.replace(LEGS, "[1]") + FIBRES),
+        "splitter[1].legs[1]: expected a table, found",
+    ),
+    "plugged splitter with a dash in its name": (
+        (FIBRES, TAPPED.replace('name = "tap1"', 'name = "tap-1"') + FIBRES),
+        "splitter[1].name: 'tap-1' is no name for a splitter",
+    ),
+    "plugged splitter without a name": (
+        (FIBRES, TAPPED.replace('name = "tap1"\n', "") + FIBRES),
+        "splitter[1].name: is missing",
+    ),
+    "glass that loses nothing": (
+        (FIRST, f'{FIRST}\nlength = "10 km"'),
+        "fibre[1].loss: 0.42 dB is less than 10000 m of glass lose, about 3.00 dB at 0.3 dB/km",
+    ),
+    "light through a meter": (
+        (
+            "[instruments.power_supply]",
+            f"[instruments.power_meter.pass]\n{NO_LOSS}\n[instruments.power_supply]",
+        ),
+        "instruments.power_meter.pass: light goes through optical_switch and attenuator alone",
     ),
     "splitter called like a role": (
         (FIBRES, TAP_OF.format("power_meter", LEGS) + FIBRES),
@@ -156,7 +197,7 @@ LINES = {
     ),
     "reference transmitter that is too bright": (
         (ROOM, f'{ROOM}[simulation.reference_tx]\naverage_power = "40 dBm"\n'),
-        "simulation.reference_tx.average_power: 40 dBm is above 20 dBm",
+        "simulation.reference_tx.average_power: '40 dBm' is above 20 dBm",
     ),
     "reference transmitter with two wavelengths": (
         (ROOM, f'{ROOM}[simulation.reference_tx]\nmultiplexed = true\nwavelength = "1310 nm"\n'),
@@ -172,7 +213,7 @@ LINES = {
     ),
     "fault with another's key": (
         fault('kind = "key_flipped"\nport = "module.tx1"'),
-        "simulation.fault[1].port: unknown key; known here: at, kind",
+        "simulation.fault[1].port: key_flipped has no port; it has at, kind",
     ),
     "fault where nothing is plugged": (
         fault('kind = "dirty_end_face"\nport = "module.rx3"'),
@@ -209,6 +250,13 @@ def test_a_mistake_is_one_line(mistake, bench_file):
         load_bench(bench_file(change))
     (line,) = raised.value.complaints
     assert line.startswith(f"bench.toml: {expected}")
+
+
+def test_what_is_simulated_can_be_written_into_a_manifest():
+    spec = load_bench(find_bench_file("sim-dr4-full"))
+    assert spec.simulation is not None
+    written = json.loads(json.dumps(dataclasses.asdict(spec.simulation)))
+    assert written["reference"]["calibrated"] == "2026-01-01"
 
 
 def test_the_shipped_lab_of_a_dr4():

@@ -230,6 +230,13 @@ def test_before_another_corner_a_collapsed_supply_is_told_and_not_set(remote):
     assert remote.supply.voltages == before
 
 
+def test_no_voltage_is_not_less_than_none(remote):
+    remote.conditioner.power_on(3.3)
+    remote.supply.error_v = -3.3003
+    with pytest.raises(NotSettledError, match=r"connector is at 0\.000 V"):
+        remote.conditioner.require_vcc(3.3)
+
+
 def test_a_drop_of_the_leads_is_no_collapse(local):
     local.conditioner.set_vcc(3.135)
     local.supply.load_w = 13.0  # another 60 mV in the leads

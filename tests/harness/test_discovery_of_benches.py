@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from harness.bench_draft import draft_bench
 from harness.benchfile import find_bench_file, load_bench
 from harness.commands.bench import main
 from harness.discovery import Found, find_i2c, find_serial, find_visa, i2c_buses, matching_drivers
+from harness.opening import open_serial_line
 from harness.simulation.bench import SimulatedBackend
 from harness.simulation.line_peer import LinePeer
 from harness.simulation.scpi_tree import ScpiPeer
@@ -381,3 +384,35 @@ def test_a_host_that_is_none_is_one_line(
     assert main(["discover", "--hosts", "a b", "--out", str(tmp_path / "x.toml")]) == 2
     assert "'a b' is no host" in capsys.readouterr().err
     assert not (tmp_path / "x.toml").exists()
+
+
+def test_a_port_that_a_run_holds_is_not_disturbed() -> None:
+    master, slave = os.openpty()
+    try:
+        device = os.ttyname(slave)
+        with contextlib.closing(open_serial_line(f"serial:{device}?baud=9600", write_limit_s=1.0)):
+            port = SimpleNamespace(device=device, description="n/a", hwid="n/a")
+            (found,) = find_serial([port], ask=True, clock=VirtualClock(World(1)))
+        assert "cannot be opened" in found.note and "lock" in found.note
+        os.set_blocking(master, False)
+        with pytest.raises(BlockingIOError):
+            os.read(master, 1)
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_library_that_cannot_list_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Manager:
+        def list_resources(self, query: str) -> tuple[str, ...]:
+            raise pyvisa.errors.VisaIOError(pyvisa.constants.StatusCode.error_system_error)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(pyvisa, "ResourceManager", lambda library: Manager())
+    assert main(["discover", "--out", str(tmp_path / "draft.toml")]) == 2
+    printed = capsys.readouterr().err
+    assert "does not list what it finds" in printed and printed.count("\n") == 1

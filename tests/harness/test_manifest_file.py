@@ -102,7 +102,12 @@ def test_another_major_version_is_refused(written, major):
 
 
 @pytest.mark.parametrize(
-    "key", [f.name for f in dataclasses.fields(Manifest) if f.default is dataclasses.MISSING]
+    "key",
+    [
+        f.name
+        for f in dataclasses.fields(Manifest)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ],
 )
 def test_a_missing_field_is_told(written, key):
     content = json.loads(written.read_text())

@@ -9,7 +9,8 @@ import pytest
 from drivers.clock import StopFlag, StopRequested
 from drivers.errors import BenchError, NoReplyError
 from drivers.interfaces import Identity, SafetyStep
-from harness.bench import Bench
+from harness.bench import _SAFE_ORDER, Bench
+from harness.benchfile import ROLES as ROLE_NAMES
 from harness.benchfile import find_bench_file, load_bench
 
 SPEC = load_bench(find_bench_file("sim-dr4"))
@@ -147,13 +148,57 @@ def test_light_goes_off_before_the_supply_and_the_supply_before_the_heat(bench, 
     assert len(results) == 1 + len(OWN_ROLES)  # the shared sensor is its instrument's business
 
 
+# What a role does to the module: each is named in the order in which a bench is made safe.
+EMITS = {
+    "host_board": "drives the module's host side",
+    "reference_tx": "sends light into the module",
+    "attenuator": "shuts light off, with its shutter",
+    "bert": "drives the module's host side",
+    "power_supply": "feeds the module",
+    "thermal": "heats the module",
+}
+EMITS_NOTHING = {
+    "power_meter",
+    "optical_switch",
+    "case_sensor",
+    "spectrum_analyser",
+    "oscilloscope",
+    "operator",
+}
+
+
+def test_every_role_that_emits_has_its_place_in_the_order():
+    assert set(EMITS) | EMITS_NOTHING == set(ROLE_NAMES)
+    places = {role: place for place, group in enumerate(_SAFE_ORDER) for role in group}
+    assert set(EMITS) <= set(places)
+    first = {role for role in EMITS if places[role] == 0}
+    assert first == {"host_board", "reference_tx", "attenuator", "bert"}
+    assert places["power_supply"] < places["thermal"]
+
+
+def test_a_generator_stops_and_shutters_close_before_the_supply_goes_off(log, counting_clock):
+    roles = ("thermal", "power_supply", "bert", "attenuator", "oscilloscope")
+    part = SPEC.instruments["thermal"]
+    spec = replace(SPEC, instruments={role: replace(part, role=role) for role in roles})
+    instruments = {role: FakeInstrument(role, log) for role in roles}
+    Bench(spec, FakeIo(counting_clock), StopFlag(), instruments).make_safe()
+    assert sorted(log[:2]) == ["safe attenuator", "safe bert"]
+    assert log[2:] == ["safe power_supply", "safe thermal", "safe oscilloscope"]
+
+
 def test_a_role_without_a_place_in_the_order_is_made_safe_too(log, counting_clock):
     spec = replace(
-        SPEC, instruments={**SPEC.instruments, "bert": replace(SPEC.instruments["thermal"], role="bert")}
+        SPEC,
+        instruments={
+            **SPEC.instruments,
+            "oscilloscope": replace(SPEC.instruments["thermal"], role="oscilloscope"),
+        },
     )
-    bench = Bench(spec, FakeIo(counting_clock), StopFlag(), {"bert": FakeInstrument("bert", log)})
+    bench = Bench(
+        spec, FakeIo(counting_clock), StopFlag(), {"oscilloscope": FakeInstrument("oscilloscope", log)}
+    )
     (result,) = bench.make_safe()
-    assert (result.role, log) == ("bert", ["safe bert"])
+    assert (result.role, log) == ("oscilloscope", ["safe oscilloscope"])
 
 
 def test_a_stop_request_does_not_keep_a_bench_hot(bench, log):

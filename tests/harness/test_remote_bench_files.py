@@ -57,7 +57,7 @@ def test_a_served_bus(served_file: Any, bus: str) -> None:
     [
         ('kind = "remote"', "i2c:1", "clock.address: is missing"),
         ('kind = "remote"\naddress = "here"', "i2c:1", "clock.address: 'here' is no address"),
-        ('kind = "remote"\naddress = 5', "i2c:1", "clock.address: expected a string"),
+        ('kind = "remote"\naddress = 5', "i2c:1", "clock.address: expected text"),
         ('kind = "wall"\naddress = "127.0.0.1:1"', "i2c:1", "clock.address: unknown key"),
         ('kind = "remote"\naddress = "127.0.0.1:65536"', "i2c:1", "is no address"),
         ('kind = "remote"\naddress = "127.0.0.1:0"', "i2c:1", "is no address"),

@@ -70,7 +70,7 @@ def test_absent_keys_take_their_defaults():
 @pytest.mark.parametrize(
     ("getter", "expected"),
     [
-        (lambda t: t.text("k"), "a string"),
+        (lambda t: t.text("k"), "text"),
         (lambda t: t.boolean("k"), "true or false"),
         (lambda t: t.integer("k"), "a whole number"),
         (lambda t: t.number("k"), "a number"),
@@ -88,17 +88,17 @@ def test_a_missing_key_says_what_was_expected(getter, expected):
 @pytest.mark.parametrize(
     ("getter", "value", "expected"),
     [
-        (lambda t: t.text("k"), 3, "a string, found int 3"),
-        (lambda t: t.boolean("k"), 1, "true or false, found int 1"),
-        (lambda t: t.integer("k"), 1.0, "a whole number, found float 1.0"),
-        (lambda t: t.integer("k"), True, "a whole number, found bool True"),
-        (lambda t: t.number("k"), True, "a number, found bool True"),
-        (lambda t: t.number("k"), "1", "a number, found str '1'"),
-        (lambda t: t.quantity("k", "dB"), 0.5, 'a quantity such as "1.5 dB", found float 0.5'),
-        (lambda t: t.date("k"), "2026-06-01", "a date such as 2026-03-31, found str '2026-06-01'"),
-        (lambda t: t.table("k"), [], "a table, found list []"),
-        (lambda t: t.tables("k"), {}, "an array of tables, found dict {}"),
-        (lambda t: t.text("k", "default"), 4, "a string, found int 4"),
+        (lambda t: t.text("k"), 3, "text, found the number 3"),
+        (lambda t: t.boolean("k"), 1, "true or false, found the number 1"),
+        (lambda t: t.integer("k"), 1.0, "a whole number, found the number 1.0"),
+        (lambda t: t.integer("k"), True, "a whole number, found true"),
+        (lambda t: t.number("k"), True, "a number, found true"),
+        (lambda t: t.number("k"), "1", "a number, found the text '1'"),
+        (lambda t: t.quantity("k", "dB"), 0.5, 'a quantity such as "1.5 dB", found the number 0.5'),
+        (lambda t: t.date("k"), "2026-06-01", "a date such as 2026-03-31, found the text '2026-06-01'"),
+        (lambda t: t.table("k"), [], "a table, found a list"),
+        (lambda t: t.tables("k"), {}, "an array of tables, found a table"),
+        (lambda t: t.text("k", "default"), 4, "text, found the number 4"),
     ],
 )
 def test_a_value_of_another_kind_is_named(getter, value, expected):
@@ -154,7 +154,7 @@ def test_unknown_keys_are_named_with_those_that_are_known():
     table.text("name")
     table.text("description", "")
     table.end()
-    assert complaints_of(table) == ("f.toml: nmae: unknown key; known here: description, name",)
+    assert complaints_of(table) == ("f.toml: nmae: unknown key; did you mean name?",)
 
 
 def test_an_entry_of_an_array_that_is_no_table():
@@ -163,8 +163,8 @@ def test_an_entry_of_an_array_that_is_no_table():
     assert not more
     first.text("b")
     assert complaints_of(table) == (
-        "f.toml: fibre[2]: expected a table, found 3",
-        "f.toml: fibre[1].b: is missing; expected a string",
+        "f.toml: fibre[2]: expected a table, found the number 3",
+        "f.toml: fibre[1].b: is missing; expected text",
     )
 
 

@@ -15,6 +15,7 @@ from harness.wiring import (
     Port,
     Splitter,
     Wiring,
+    WiringError,
     parse_port,
     wiring_complaints,
 )
@@ -84,6 +85,77 @@ def test_a_search_in_a_matrix_full_of_loops_ends():
         parse_port("module.tx1"), parse_port("power_meter.1")
     )
     assert shortest.routes == (("optical_switch", 1, 300),)
+
+
+@pytest.mark.parametrize("loops", [0, 20, 60, 150])
+def test_the_way_by_the_attenuator_is_found_however_many_loops_a_matrix_has(loops):
+    spools = [fibre(f"optical_switch.{500 + n}", f"optical_switch.{100 + n}") for n in range(loops)]
+    # The attenuator's ports have the highest numbers: whatever is looked through in order comes before.
+    bench = [
+        fibre("module.tx1", "optical_switch.1"),
+        fibre("optical_switch.900", "attenuator.1"),
+        fibre("attenuator.1", "optical_switch.400"),
+        fibre("optical_switch.901", "power_meter.1"),
+    ]
+    wiring = Wiring([*spools, *bench], PASSES)
+    ways = wiring.ways(parse_port("module.tx1"), parse_port("power_meter.1"))
+    (attenuated,) = [way for way in ways if way.attenuators and len(way.routes) == 2]
+    assert attenuated.routes == (("optical_switch", 1, 900), ("optical_switch", 400, 901))
+
+
+def test_a_way_by_attenuator_and_spool_crosses_the_matrix_three_times():
+    spool = fibre("optical_switch.27", "optical_switch.11")
+    ways = Wiring([*RECEIVER_TEST, spool], PASSES, [TAP]).ways(
+        parse_port("reference_tx.1"), parse_port("module.rx1")
+    )
+    by_both = (("optical_switch", 5, 21), ("optical_switch", 9, 27), ("optical_switch", 11, 25))
+    assert by_both in [way.routes for way in ways]
+    assert max(len(way.routes) for way in ways) == 3
+
+
+def test_a_search_that_was_given_up_says_so_and_not_that_there_is_no_way():
+    """Sixteen times divided and joined again, and the only end behind them."""
+    fibres, splitters, last = [], [], "module.tx1"
+    for stage in range(16):
+        splitters += [Splitter(f"{side}{stage}", (Leg(3.1, 0.0), Leg(3.1, 0.0))) for side in "dj"]
+        fibres.append(fibre(last, f"d{stage}.in"))
+        fibres += [fibre(f"d{stage}.{n}", f"j{stage}.{n}") for n in (1, 2)]
+        last = f"j{stage}.in"
+    wiring = Wiring([*fibres, fibre(last, "power_meter.1")], {}, splitters)
+    tx, meter = parse_port("module.tx1"), parse_port("power_meter.1")
+    with pytest.raises(WiringError, match=r"module\.tx1 to power_meter\.1 are too many to look through"):
+        wiring.ways(tx, meter)
+    with pytest.raises(WiringError, match="to any port of power_meter are too many"):
+        wiring.paths(tx, "power_meter")
+    assert wiring.ways(tx, parse_port("power_meter.2")) == ()  # where nothing is plugged nothing is searched
+
+
+def test_stated_ways_keep_to_the_bands_of_multiplexers():
+    bands = (Leg(0.5, 0.0, 1271.0), Leg(0.5, 0.0, 1291.0))
+    crossed = [
+        fibre("module.tx1", "mux.1"),
+        fibre("module.tx2", "mux.2"),
+        fibre("mux.in", "demux.in"),
+        fibre("demux.1", "power_meter.1"),
+        fibre("demux.2", "power_meter.2"),
+    ]
+    wiring = Wiring(crossed, {}, [Splitter("mux", bands), Splitter("demux", bands)])
+    for lane in (1, 2):
+        tx = parse_port(f"module.tx{lane}")
+        assert [way.end.number for way in wiring.paths(tx, "power_meter")] == [lane]
+        assert wiring.ways(tx, parse_port(f"power_meter.{3 - lane}")) == ()
+    paths = wiring.transmitter_paths((1, 2), "power_meter")
+    assert {lane: path.end.number for lane, path in paths.items()} == {1: 1, 2: 2}
+    # Bands that overlap let through what is common to both.
+    near = Splitter("demux", (Leg(0.5, 0.0, 1280.0),))
+    wiring = Wiring([*crossed[:4]], {}, [Splitter("mux", bands), near])
+    assert all(wiring.paths(parse_port(f"module.tx{lane}"), "power_meter") for lane in (1, 2))
+
+
+def test_what_lets_no_light_through_says_how_to_change_that_where_it_can_be():
+    assert complaints(fibre("module.tx1", "oscilloscope.1"), fibre("oscilloscope.2", "power_meter.1")) == [
+        "fibre[2].from: oscilloscope lets no light through"
+    ]
 
 
 def test_a_splitter_the_other_way_round_joins_light():

@@ -203,6 +203,7 @@ def _vdm(subject: Subject) -> Plain:
                 "limits": None if item.thresholds is None else limits_plain(item.thresholds),
                 "state": "unused" if _is_unused(item, used) else item.state,
                 "reason": item.reason,
+                "beyond_range": item.beyond_range,
                 "notes": list(item.instance.notes),
             }
             for item in read_vdm(image, bank)
@@ -239,7 +240,7 @@ def _vdm_text(description: Mapping[str, Plain], page: Page) -> Sequence[str]:
     for item in items:
         if item["reason"]:
             reasons.setdefault(item["name"], []).append(item["reason"])
-    lines += pairs("", ((f"?: {name}", _some(texts)) for name, texts in reasons.items()))[1:]
+    lines += pairs("", ((name, _some(texts)) for name, texts in reasons.items()))[1:]
     return lines
 
 
@@ -252,6 +253,8 @@ def _vdm_table(title: str, items: Sequence[Mapping[str, Plain]]) -> list[str]:
         name = item["name"].removesuffix(f", {item['side']} input")
         mark = {"warning": "!", "alarm": "!!"}.get(item["state"], "")
         cell = "?" if item["value"] is None or item["reason"] else f"{_short(item['value'])}{mark}"
+        if item["beyond_range"]:
+            cell = "beyond"
         rows.setdefault(f"{name}, {item['unit']}" if item["unit"] else name, {})[item["lane"]] = cell
     lanes = sorted({item["lane"] for item in items if item["lane"] is not None})
     heads = ["", "", *(f"lane {lane}" if lane == lanes[0] else str(lane) for lane in lanes)]

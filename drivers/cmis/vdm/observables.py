@@ -34,7 +34,8 @@ class Observable:
     ``key``: short name for programs. ``value = raw * scale`` in ``unit``; F16 has scale 1. ``scope``: what
     one instance of it is about. ``statistic``: latched by a freeze (minimum, maximum, average); ``kind``
     says which, and is also given for current samples and totals, which are not latched [uncertain for
-    totals]. ``none_raw``: the raw sample that says that there is no value. ``is_ratio``: a value above 1 is
+    totals]. ``none_raw``: the raw sample that says that the value is beyond the
+    register's range. ``is_ratio``: a value above 1 is
     nonsense. ``uncertain``: name or scale come from one source, or from none.
     """
 

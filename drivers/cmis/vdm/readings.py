@@ -107,6 +107,12 @@ class VdmReading:
     reason: str = ""
 
     @property
+    def beyond_range(self) -> bool:
+        """Whether the module says that the value is beyond the register's range: an LTP without any sample
+        between the levels."""
+        return self.raw is not None and self.raw == self.instance.observable.none_raw
+
+    @property
     def valid(self) -> bool:
         """Whether the value means something."""
         return self.value is not None and not self.reason
@@ -268,7 +274,7 @@ def _reading(
     of_type = instance.observable
     value, reason = None, missing
     if raw is not None and raw == of_type.none_raw:
-        reason = f"{instance.register} reads {raw:04X}h: the module has no value"
+        reason = f"{instance.register} reads {raw:04X}h: beyond what the register can say"
     elif raw is not None:
         value = of_type.decode(raw)
         if of_type.is_ratio and value > 1.0:

@@ -289,6 +289,7 @@ def _print_counts(
                 "plane": prbs.plane,
                 "detector": prbs.detector,
                 "self_measured": prbs.self_measured,
+                "gate_clock": "host",
                 "lanes": [
                     {
                         "lane": item.lane,
@@ -327,7 +328,11 @@ def _print_counts(
         f"{heading(subject)}\n{pattern}, counted {where}\n"
         f"by the {prbs.detector} (self-measured){loopback}\n\n"
     )
-    say(columns(("lane", "lock", "bits", "errors", "bit error ratio", "gate"), rows) + "\n")
+    say(columns(("lane", "lock", "bits", "errors", "bit error ratio", "host's gate"), rows) + "\n")
+    say(
+        "\nThe gate is the host's time between its first and last reading. The module counts on a grid of\n"
+        "its own, so that bits may be of a little less or more time; the ratio is of what it counted.\n"
+    )
     if not all(item.locked for item in found):
         say(
             "\nA lane without lock: its checker was not in step with the pattern during the whole gate, so\n"

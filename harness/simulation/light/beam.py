@@ -48,7 +48,8 @@ class Modulation:
 
 
 def even_levels(extinction_ratio_db: float) -> tuple[float, float, float, float]:
-    """Equidistant levels with a mean of 1: OMAouter over average power is 2 (r - 1) / (r + 1) (optics.md §4).
+    """Equidistant levels with a mean of 1: OMAouter over average power is 2 (r - 1) / (r + 1)
+    (textbook).
 
     :raises ValueError: when the ratio is not above 0 dB.
     """
@@ -125,5 +126,22 @@ def mean_wavelength_nm(beams: Iterable[Beam]) -> float | None:
 
 
 def strongest(beams: Iterable[Beam]) -> Beam | None:
-    """The beam with the most power: what a receiver locks on. None in the dark."""
+    """The beam with the most average power. None in the dark."""
     return max((beam for beam in beams if beam.power_w > 0.0), key=lambda beam: beam.power_w, default=None)
+
+
+def loudest(beams: Iterable[Beam]) -> Beam | None:
+    """The beam with the most OMAouter: what a receiver and a clock recovery lock on, whatever steady light
+    there is beside it. None in the dark and in light that nothing modulates."""
+    best, best_w = None, 0.0
+    for beam in beams:
+        oma_w = beam.oma_w
+        if oma_w > best_w:
+            best, best_w = beam, oma_w
+    return best
+
+
+def loudest_oma_w(beams: Iterable[Beam]) -> float:
+    """OMAouter of :func:`loudest`, watts; 0 without one."""
+    beam = loudest(beams)
+    return beam.oma_w if beam is not None else 0.0

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from harness.signal.counting import level_confusion
 from harness.signal.filters import noise_bandwidth_hz, reference_bandwidth_hz
 from harness.signal.waveform import Array, SignalError, Symbols, Waveform
-from harness.simulation.light.beam import Beam, strongest, total_power_w
-from harness.simulation.light.reception import ReceiverParameters
+from harness.simulation.light.beam import Beam, loudest, total_power_w
+from harness.simulation.light.reception import BEND_TO_GAIN, ELEMENTARY_CHARGE_C, ReceiverParameters, bend
 from harness.simulation.light.symbols import symbols_of
 from harness.simulation.light.waveform import filtered_light, is_modulated, levels_w, optical_record
 
-_ELEMENTARY_CHARGE_C: Final = 1.602176634e-19
 _TRAINING_SYMBOLS: Final = 1 << 15
 _TAIL: Final = 0.01
 _WRONG_BITS: Final = np.array([[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 1], [1, 2, 1, 0]])
@@ -78,13 +77,14 @@ def received_symbols(
     each threshold stands where the tails of the two levels beside it (their outermost per cent) meet. Other
     beams, and the electrical aggressor, carry random symbols of the same rate.
 
-    :param symbols: of the strongest beam, shape (symbols,), values 0..3; 1024 at least, all four levels.
+    :param symbols: of the beam with the largest OMAouter, shape (symbols,), values 0..3; 1024 at least, all
+        four levels.
     :param rng: of all noise.
     :param aggressor_oma_w: as for :func:`harness.simulation.light.reception.receive`.
     :raises SignalError: in the dark, in light without modulation, for too few symbols.
     """
-    main = strongest(beams)
-    if main is None or not is_modulated(main.modulation):
+    main = loudest(beams)
+    if main is None:
         raise SignalError("no modulated light: a receiver finds no symbols in it")
     sent = np.asarray(symbols, dtype=np.uint8)
     if sent.size < 1024 or np.unique(sent).size < 4:
@@ -99,7 +99,7 @@ def received_symbols(
     ]
     record = optical_record(beams, rows, samples_per_ui=samples_per_ui)
     wave = record.waveform
-    shot = 2.0 * _ELEMENTARY_CHARGE_C / parameters.responsivity_a_per_w
+    shot = 2.0 * ELEMENTARY_CHARGE_C / parameters.responsivity_a_per_w
     density = record.rin_density + shot * wave.samples_w
     front = _limited if parameters.bandwidth_hz < math.inf else _unlimited
     wave = front(wave, density, parameters, rng)
@@ -167,11 +167,9 @@ def _amplified(
 
 
 def _compressed_w(power_w: Array, overload_w: float) -> Array:
-    """x (1 + (x/s)^4)^(-1/4), with s such that 1 dB is lost at the overload power."""
     if overload_w == math.inf:
         return power_w
-    saturated_w = overload_w / (10.0**0.4 - 1.0) ** 0.25
-    return np.asarray(power_w * (1.0 + (power_w / saturated_w) ** 4) ** -0.25)
+    return np.asarray(power_w * bend(power_w, overload_w) ** BEND_TO_GAIN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

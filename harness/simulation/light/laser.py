@@ -6,8 +6,11 @@ Ith ~ exp(T/T0) and eta ~ exp(-T/T1). T is the junction's temperature, which ris
 dissipates, V I - P, times a thermal resistance: that bends the curve over (thermal roll-off). An automatic
 power control (APC) raises the bias until the monitor photodiode sees its target, up to the bias limit.
 
-Powers are referred to the fibres (TP2): the slope includes modulator, splitter and coupling loss. A laser
-that feeds several lanes has the sum of their powers as its target; each lane gets its fixed share of it.
+Powers are referred to the fibres (TP2): the slope includes coupling loss, splitter, and modulators at
+quadrature. The monitor photodiodes sit behind the modulators: one whose bias point has moved lets another
+share of the light through, and the loop gives the laser more or less bias to make up for it, as far as the
+limit lets it. A laser that feeds several lanes has one loop, which holds the sum of their monitors; each lane
+gets its fixed share of the laser's light, and of that what its own modulator lets through.
 """
 
 from __future__ import annotations
@@ -31,6 +34,11 @@ _ACTIVATION_EV = 0.7
 _AGEING_REFERENCE_C = 55.0
 _THRESHOLD_PER_HOUR = 0.2e-5
 _SLOPE_PER_HOUR = -0.1e-5
+
+HOTTEST_JUNCTION_C = 300.0
+"""No junction gets hotter: no laser lives there. What would follow is not simulated."""
+
+_QUANTUM_NM_W_PER_A = 1239.84  # h c / q
 
 _SETTLED_A = 1e-15
 _MOST_STEPS = 300  # of a power control that creeps along just below the roll-off's top
@@ -73,8 +81,8 @@ class Laser:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """Where a laser settles: its bias, its junction, the threshold there, and the power that its monitor
-    sees, as watts in all its fibres at 25 C. ``held``: the APC has its target."""
+    """Where a laser settles: its bias, its junction, the threshold there, and its power, as watts in all its
+    fibres at 25 C with the modulators at quadrature. ``held``: the APC has its target."""
 
     bias_a: float
     junction_c: float
@@ -125,7 +133,8 @@ def junction_c(laser: Laser, case_c: float, bias_a: float) -> float:
     """Temperature of the junction at a bias, Celsius: case, rise, and what it dissipates by V I - P.
 
     P is that in the fibres, a little less than what leaves the chip: it errs towards the hot side. Solved by
-    fixed-point steps, which close in by at least a factor of two each for any laser that lases at all.
+    fixed-point steps, which close in by at least a factor of two each for any laser that lases at all. At
+    most :data:`HOTTEST_JUNCTION_C`.
     """
     base_c = case_c + laser.junction_rise_c
     resistance = laser.thermal_resistance_k_per_w
@@ -135,7 +144,7 @@ def junction_c(laser: Laser, case_c: float, bias_a: float) -> float:
         for _ in range(_HEAT_STEPS):
             before_c = found_c
             power_w = min(power_at_junction_w(laser, bias_a, found_c), electrical_w)
-            found_c = base_c + resistance * (electrical_w - power_w)
+            found_c = min(base_c + resistance * (electrical_w - power_w), HOTTEST_JUNCTION_C)
             if abs(found_c - before_c) < 1e-12 * resistance:
                 break
     return found_c
@@ -146,31 +155,40 @@ def power_at_bias_w(laser: Laser, case_c: float, bias_a: float) -> float:
     return power_at_junction_w(laser, bias_a, junction_c(laser, case_c, bias_a))
 
 
-def operating_point(laser: Laser, case_c: float) -> OperatingPoint:
+def quantum_limit_w_per_a(wavelength_nm: float) -> float:
+    """The most slope efficiency there is, W/A: a photon for each electron, h c / (q wavelength) (textbook);
+    0.946 W/A at 1310 nm."""
+    return _QUANTUM_NM_W_PER_A / wavelength_nm
+
+
+def operating_point(laser: Laser, case_c: float, *, transmission: float = 1.0) -> OperatingPoint:
     """Where the APC settles: at the least bias that gives the target, or at the limit where none does.
+
+    ``transmission``: what the modulators let through to the monitors, over that at quadrature, weighted by
+    the lanes' shares; the laser has to give its target divided by it.
 
     A power control that integrates its error starts from below, so it finds the least one; its steps here
     are those of the loop (bias from the junction's temperature, temperature from the bias), which rise to it.
     Past the top of the roll-off they rise without end: the limit.
     """
     base_c = at_c = case_c + laser.junction_rise_c
+    target_w = laser.target_w / transmission
     bias_a = 0.0
     for _ in range(_MOST_STEPS):
         before_a = bias_a
-        bias_a = _wanted_bias_a(laser, at_c)
+        bias_a = _wanted_bias_a(laser, at_c, target_w)
         if bias_a > laser.bias_limit_a:
             return _at_limit(laser, case_c)
         if laser.thermal_resistance_k_per_w == 0.0 or bias_a - before_a < _SETTLED_A:
             break
-        at_c = base_c + laser.thermal_resistance_k_per_w * max(
-            0.0, _electrical_w(laser, bias_a) - laser.target_w
-        )
-    return OperatingPoint(bias_a, at_c, threshold_current_a(laser, at_c), laser.target_w, held=True)
+        heat_w = max(0.0, _electrical_w(laser, bias_a) - target_w)
+        at_c = min(base_c + laser.thermal_resistance_k_per_w * heat_w, HOTTEST_JUNCTION_C)
+    return OperatingPoint(bias_a, at_c, threshold_current_a(laser, at_c), target_w, held=True)
 
 
-def _wanted_bias_a(laser: Laser, at_c: float) -> float:
+def _wanted_bias_a(laser: Laser, at_c: float, target_w: float) -> float:
     slope = slope_efficiency_w_per_a(laser, at_c)
-    return threshold_current_a(laser, at_c) + laser.target_w / slope if slope > 0.0 else math.inf
+    return threshold_current_a(laser, at_c) + target_w / slope if slope > 0.0 else math.inf
 
 
 def _at_limit(laser: Laser, case_c: float) -> OperatingPoint:

@@ -5,8 +5,8 @@ from a null in units of V_pi. The driver predistorts its four voltages for quadr
 so that the powers are even there. A bias point that has moved makes them uneven and changes the extinction
 ratio. The same model stands for electro-absorption modulators, whose transfer is another one but bends too.
 
-The power control's monitor sits behind the modulator: the average power stays, so levels here are over their
-mean.
+A moved bias point also changes how much light leaves on average. The power control's monitor sits behind the
+modulator and the laser makes up for that (:func:`mean_transmission`); levels here are over their mean.
 """
 
 from __future__ import annotations
@@ -73,16 +73,32 @@ def printed_levels(extinction_ratio_db: float, *, bias_error: float, level_misma
         raise ValueError(f"an extinction ratio is above 0 dB, not {extinction_ratio_db}")
     if not abs(level_mismatch) <= 1.0 / 3.0:
         raise ValueError(f"inner levels stay between the outer ones: at most 1/3 off, not {level_mismatch}")
+    powers = _powers(extinction_ratio_db, bias_error, level_mismatch)
+    mean = math.fsum(powers) / len(powers)
+    zero, one, two, three = (power / mean for power in powers)
+    return zero, one, two, three
+
+
+def _powers(extinction_ratio_db: float, bias_error: float, level_mismatch: float) -> list[float]:
+    """Of symbols 0..3, as shares of the light that enters."""
     ratio = 10.0 ** (-extinction_ratio_db / 10.0)
     depth = (1.0 - ratio) / (1.0 + ratio)
     inner = 2.0 * level_mismatch
     positions = (_POSITIONS[0], _POSITIONS[1] + inner, _POSITIONS[2] + inner, _POSITIONS[3])
-    powers = [
-        transmission(drive_of(min(1.0, 0.5 * (1.0 + depth * place))) + bias_error) for place in positions
-    ]
-    mean = math.fsum(powers) / len(powers)
-    zero, one, two, three = (power / mean for power in powers)
-    return zero, one, two, three
+    return [transmission(drive_of(min(1.0, 0.5 * (1.0 + depth * place))) + bias_error) for place in positions]
+
+
+def mean_transmission(modulator: Modulator, case_c: float) -> float:
+    """Average of the light that leaves over that at quadrature, where about half leaves; exactly 1 without an
+    error of the bias point. At the nominal supply: what another one makes of the swing changes next to
+    nothing here."""
+    error = bias_error(modulator, case_c)
+    if error == 0.0:
+        return 1.0
+    moved, at_quadrature = (
+        math.fsum(_powers(modulator.extinction_ratio_db, at, modulator.level_mismatch)) for at in (error, 0.0)
+    )
+    return moved / at_quadrature
 
 
 def extinction_ratio_db(modulator: Modulator, vcc_v: float) -> float:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.signal.filters import noise_bandwidth_hz
-from harness.signal.waveform import Array, Symbols, Waveform
-from harness.simulation.light.beam import Beam, strongest
+from harness.signal.waveform import Array, SignalError, Symbols, Waveform
+from harness.simulation.light.beam import Beam, loudest, strongest
 from harness.simulation.light.symbols import UnknownPatternError, period_symbols, symbols_of
 from harness.simulation.light.waveform import (
     SAMPLES_PER_UI,
@@ -82,14 +82,15 @@ class OscilloscopeFrontEnd:
 def locked_symbols(
     beams: Sequence[Beam], front_end: OscilloscopeFrontEnd, pattern: Pattern | None = None
 ) -> Symbols:
-    """One period of the symbols that the oscilloscope locks on: those of the strongest beam.
+    """One period of the symbols that the oscilloscope locks on: those of the beam with
+    the largest OMAouter.
 
     :param pattern: as the oscilloscope was told; None when it finds out by itself.
     :raises NoClockError: in the dark, and in light that nothing modulates, or too little.
     :raises NoPatternLockError: on traffic, multiplexed streams, patterns too long (PRBS31Q) or another one
         than the oscilloscope was told.
     """
-    main = strongest(beams)
+    main = loudest(beams) or strongest(beams)
     if main is None:
         raise NoClockError("no light at the oscilloscope's input: is the transmitter on and the path closed?")
     if main.signal is None or not is_modulated(main.modulation):
@@ -138,7 +139,7 @@ def seen_by_oscilloscope(
     Averages leave the waveform and divide the rms noise by their square root. Noise of neighbouring samples
     is that of continuous time behind the filter, as if the trace were taken in one sweep; samples a symbol
     apart are all but independent either way. Light of another laser whose pattern is not the locked one runs
-    free: it is drawn like noise. Clock recovery follows the strongest beam without jitter, and the record
+    free: it is drawn like noise. Clock recovery follows the locked beam without jitter, and the record
     begins with its symbols, ``skew_ui`` included in ``start_ui``.
 
     :param pattern: as the oscilloscope was told; None when it finds out by itself.
@@ -146,11 +147,29 @@ def seen_by_oscilloscope(
     :param rng: of the trace, from ``World.noise.generator(...)``: same seed and key, same trace. None: no
         noise at all, as after endless averaging.
     :raises NoClockError, NoPatternLockError: as :func:`locked_symbols`.
+    :raises NoTraceError: for light that no waveform can be made of, such as that of a transmitter whose
+        answer to a symbol is longer than the synthesis follows it.
     :raises ValueError: when ``periods`` or ``averages`` is below 1.
     """
     if periods < 1 or averages < 1:
         raise ValueError(f"periods and averages must be 1 at least, got {periods} and {averages}")
     symbols = locked_symbols(beams, front_end, pattern)
+    try:
+        return _trace(beams, symbols, front_end, samples_per_ui, periods, averages, rng)
+    except SignalError as error:
+        sources = ", ".join(beam.source for beam in beams if beam.power_w > 0.0)
+        raise NoTraceError(f"no trace can be made of the light of {sources}: {error}") from error
+
+
+def _trace(
+    beams: Sequence[Beam],
+    symbols: Symbols,
+    front_end: OscilloscopeFrontEnd,
+    samples_per_ui: int,
+    periods: int,
+    averages: int,
+    rng: np.random.Generator | None,
+) -> Waveform:
     if periods > 1:
         symbols = np.tile(symbols, periods)
     lit = [beam for beam in beams if beam.power_w > 0.0]
@@ -189,8 +208,8 @@ def dark_trace_w(
 
 
 def _runs_with(beam: Beam, beams: Sequence[Beam]) -> bool:
-    """Whether a beam stands still on a screen that is locked on the strongest one."""
-    main = strongest(beams)
+    """Whether a beam stands still on a screen that is locked on the loudest one."""
+    main = loudest(beams)
     if main is None or main.signal is None or beam.signal is None or not is_modulated(beam.modulation):
         return True
     return (

@@ -13,16 +13,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.signal.dispersion import dispersed
+from harness.signal.dispersion import dispersed, dispersion_phase_rad
 from harness.signal.filters import bessel_thomson_4_response
 from harness.signal.synthesis import pam4_waveform
 from harness.signal.waveform import Array, SignalError, Symbols, Waveform
-from harness.simulation.light.beam import Beam, Modulation, strongest
+from harness.simulation.light.beam import Beam, Modulation, loudest, strongest
 
 SAMPLES_PER_UI = 16
 _MARGIN_UI = 64
 """More than the answer of any filter or fibre here lasts."""
-_LIGHT_M_S = 299_792_458.0
 _NO_DISPERSION_RAD = 1e-3
 """A fibre that turns the symbol rate's phase by less is not worth its two Fourier transforms."""
 _LEAST_POWER = 1e-6
@@ -84,7 +83,7 @@ def optical_record(
     rows = _rows(beams, symbols)
     if samples_per_ui < 4:
         raise SignalError(f"a waveform wants 4 samples per UI at least, got {samples_per_ui}")
-    main = strongest(beams)
+    main = loudest(beams) or strongest(beams)
     if main is None:
         raise SignalError("there is no light: a dark fibre has no waveform")
     rate_bd, skew_ui = main.modulation.symbol_rate_bd, main.modulation.skew_ui
@@ -190,10 +189,9 @@ def _modulated(beam: Beam, symbols: Symbols, per_ui: int, later_ui: float) -> Ar
 
 
 def _fibre_phase_rad(beam: Beam) -> float:
-    """By how much the fibre turns the phase of a sideband at the symbol rate: pi L^2 D f^2 / c."""
-    metres = beam.wavelength_nm * 1e-9
-    turns = metres**2 * beam.dispersion_ps_nm * 1e-3 * beam.modulation.symbol_rate_bd**2 / _LIGHT_M_S
-    return math.pi * turns
+    """By how much the fibre turns the phase of a sideband at the symbol rate."""
+    rate_bd = beam.modulation.symbol_rate_bd
+    return float(dispersion_phase_rad(rate_bd, beam.dispersion_ps_nm, beam.wavelength_nm))
 
 
 def _rows(

@@ -1,22 +1,19 @@
 """Between the module's connector and the fan-out legs that the bench file names: right or wrong.
 
-An MPO-12 has four transmitters at positions 1 to 4 and four receivers at 12, 11, 10 and 9 (IEC 61754-7,
-optics.md section 2). What is between may exchange positions, and light takes it in both directions alike.
+An MPO-12 has four transmitters at positions 1 to 4 and four receivers at 12, 11, 10 and 9 (IEC 61754-7). What
+is between may exchange positions, and light takes it in both directions alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from drivers.errors import BenchError
 from harness.simulation_section import WiringFaultSpec
+from harness.wiring.ports import MPO_LANES
 
 POSITIONS = tuple(range(1, 13))
-MPO_LANES = 4
-CABLE_FAULTS = ("cable_polarity", "key_flipped", "miswired_cassette", "lane_swap")
-"""Kinds that exchange fibres, in the order in which light from the module meets them."""
-
 Permutation = Mapping[int, int]
 """Position at the legs by position at the module."""
 
@@ -54,23 +51,45 @@ def swapped(lanes: tuple[int, ...], legs: str) -> Permutation:
     return exchanged
 
 
+CABLE_FAULTS: Mapping[str, Callable[[WiringFaultSpec], Permutation]] = MappingProxyType(
+    {
+        "cable_polarity": lambda fault: {"A": FLIPPED, "C": PAIRS_FLIPPED}[fault.polarity],
+        "key_flipped": lambda fault: FLIPPED,
+        "miswired_cassette": lambda fault: MISWIRED,
+        "lane_swap": lambda fault: swapped(fault.lanes, fault.legs),
+    }
+)
+"""Kinds that exchange fibres, and how, in the order in which light from the module meets them."""
+_IN_ORDER = tuple(CABLE_FAULTS)
+
+
 def permutation(faults: Sequence[WiringFaultSpec]) -> Permutation:
     """What all faults of a cable make together."""
     result = IDENTITY
-    for fault in sorted(faults, key=lambda fault: CABLE_FAULTS.index(fault.kind)):
-        step = _of(fault)
+    for fault in sorted(faults, key=lambda fault: _IN_ORDER.index(fault.kind)):
+        step = CABLE_FAULTS[fault.kind](fault)
         result = {start: step[end] for start, end in result.items()}
     return result
 
 
-def _of(fault: WiringFaultSpec) -> Permutation:
-    if fault.kind == "cable_polarity":
-        return {"A": FLIPPED, "C": PAIRS_FLIPPED}[fault.polarity]
-    if fault.kind == "key_flipped":
-        return FLIPPED
-    if fault.kind == "miswired_cassette":
-        return MISWIRED
-    return swapped(fault.lanes, fault.legs)
+def check_cable_fault(fault: WiringFaultSpec, pairs: int) -> None:
+    """Whether the cable of a module with so many pairs of fibres can have a fault.
+
+    :raises BenchError: when it cannot.
+    """
+    if fault.kind not in CABLE_FAULTS:
+        return
+    if pairs == 1:
+        if fault.kind != "cable_polarity" or fault.polarity != "A":
+            raise BenchError(
+                f"{fault.kind}{' C' if fault.polarity else ''} is of an MPO-12 cable, and this module has a "
+                "duplex connector; there, cable_polarity A exchanges its two fibres"
+            )
+    elif pairs != MPO_LANES:
+        raise BenchError(
+            f"{fault.kind} is of an MPO-12 cable with {MPO_LANES} lanes, and this module has {pairs} pairs "
+            "of fibres"
+        )
 
 
 class Cabling:
@@ -81,24 +100,6 @@ class Cabling:
         self._pairs = pairs
         self._leg_of: dict[str, str | None] = {}
         self._port_of: dict[str, str | None] = {}
-
-    def check(self, fault: WiringFaultSpec) -> None:
-        """Whether the module's cable can have a fault.
-
-        :raises BenchError: when it cannot.
-        """
-        if self._pairs == 1:
-            if fault.kind == "cable_polarity" and fault.polarity == "A":
-                return
-            raise BenchError(
-                f"simulation.fault: {fault.kind}{' C' if fault.polarity else ''} is of an MPO-12 cable, and "
-                "this module has a duplex connector; there, cable_polarity A exchanges its two fibres"
-            )
-        if self._pairs != MPO_LANES:
-            raise BenchError(
-                f"simulation.fault: {fault.kind} is of an MPO-12 cable with {MPO_LANES} lanes, and this "
-                f"module has {self._pairs} pairs of fibres"
-            )
 
     def become(self, faults: Sequence[WiringFaultSpec]) -> None:
         """These faults of the cable are there, and no others."""

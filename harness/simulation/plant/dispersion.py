@@ -1,4 +1,5 @@
-"""Chromatic dispersion of standard single-mode fibre (G.652): textbook, optics.md section 8."""
+"""Chromatic dispersion of standard single-mode fibre (G.652), textbook: D = S0/4 (L - L0^4 / L^3) times the
+length, negative below L0."""
 
 from __future__ import annotations
 
@@ -9,13 +10,6 @@ SLOPE_PS_NM2_KM = 0.092
 """S0 of a typical fibre; at most 0.093."""
 ZERO_DISPERSION_NM = (1300.0, 1324.0)
 """L0 lies within."""
-
-
-def dispersion_ps_nm(
-    wavelength_nm: float, length_km: float, zero_nm: float, *, slope_ps_nm2_km: float = SLOPE_PS_NM2_KM
-) -> float:
-    """D = S0/4 (L - L0^4 / L^3) times the length, ps/nm: negative below L0."""
-    return 0.25 * slope_ps_nm2_km * length_km * (wavelength_nm - zero_nm**4 / wavelength_nm**3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,17 @@ from dataclasses import replace
 from functools import partial
 
 from harness.simulation.light.beam import Beam, mean_wavelength_nm
-from harness.simulation.plant.cabling import CABLE_FAULTS, Cabling
-from harness.simulation.plant.echoes import Phases
-from harness.simulation.plant.fibres import FIBRE_FAULTS, TrueFibre, true_fibre
+from harness.simulation.plant.cabling import CABLE_FAULTS, Cabling, check_cable_fault
+from harness.simulation.plant.echoes import MOST, Phases, beside, pair_key
 from harness.simulation.plant.reference import ReferenceTransmitter
 from harness.simulation.plant.tracing import Settings, Tracer, Way
+from harness.simulation.plant.true_fibre import TrueFibre, true_fibre
 from harness.simulation.plant.true_losses import TrueLosses
 from harness.simulation.ports import ModuleBody
 from harness.simulation.world import World
 from harness.simulation_section import WiringFaultSpec
 from harness.wiring import MODULE, REFERENCE, Fibre, Port, Wiring
-
-_MPO_PAIRS = 4
+from harness.wiring.ports import MPO_LANES
 
 
 class FibrePlant:
@@ -28,7 +27,8 @@ class FibrePlant:
     ``pairs``: of fibres that the module has, one for a duplex connector. ``faults`` begin at their times.
     Ways are found once and kept until a route, an attenuator, a shutter or a fault changes.
 
-    :raises BenchError: for a fault of a cable that this module has not.
+    :raises BenchError: for a fault of a cable that this module has not, and where light can come to a port by
+        more ways than can be followed. Asking for light raises it, too, where routes make them so many.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class FibrePlant:
         wiring: Wiring,
         *,
         reference: ReferenceTransmitter | None = None,
-        pairs: int = _MPO_PAIRS,
+        pairs: int = MPO_LANES,
         faults: Sequence[WiringFaultSpec] = (),
     ) -> None:
         self.reference = reference
@@ -45,6 +45,7 @@ class FibrePlant:
         self._wiring = wiring
         self._losses = TrueLosses(world.noise)
         self._settings = Settings({}, {}, set())
+        self._pairs = pairs
         self._cabling = Cabling(pairs)
         self._fibres: dict[Fibre, TrueFibre] = {
             fibre: true_fibre(fibre, self._losses, ()) for fibre in wiring.fibres
@@ -54,8 +55,12 @@ class FibrePlant:
         self._body: ModuleBody | None = None
         self._faults: list[WiringFaultSpec] = []
         self._ways: dict[Port, tuple[Way, ...]] = {}
+        for fibre in wiring.fibres:
+            # Without any route: what splitters alone make too many is refused before anything runs.
+            if fibre.end.role not in wiring.splitters:
+                self._tracer.ways_to(fibre.end)
         for fault in faults:
-            self._check(fault)
+            check_cable_fault(fault, pairs)
             if fault.at_s <= 0.0:
                 self.begin(fault)
             else:
@@ -116,7 +121,13 @@ class FibrePlant:
         return mean_wavelength_nm(self.light(role, port))
 
     def _arriving(self, port: Port) -> tuple[Beam, ...]:
-        return tuple(self._after(way, beam) for way in self._ways_to(port) for beam in self._launched(way))
+        arriving = [(way, beam) for way in self._ways_to(port) for beam in self._launched(way)]
+        by_source: dict[str, list[tuple[Way, Beam]]] = {}
+        for way, beam in arriving:
+            by_source.setdefault(beam.source, []).append((way, beam))
+        if len(by_source) == len(arriving):
+            return tuple(self._after(way, beam) for way, beam in arriving)
+        return tuple(self._joined(parts) for parts in by_source.values())
 
     def _ways_to(self, port: Port) -> tuple[Way, ...]:
         ways = self._ways.get(port)
@@ -127,7 +138,7 @@ class FibrePlant:
     def _launched(self, way: Way) -> tuple[Beam, ...]:
         launcher = self.reference if way.source.role == REFERENCE else self._body
         beams = launcher.launched(way.source.number) if launcher is not None else ()
-        return tuple(beam for beam in beams if way.passes(beam.wavelength_nm)) if way.bands_nm else beams
+        return tuple(beam for beam in beams if way.passes(beam.wavelength_nm))
 
     def _after(self, way: Way, beam: Beam) -> Beam:
         echoes = beam.echoes
@@ -141,6 +152,21 @@ class FibrePlant:
             echoes=echoes,
         )
 
+    def _joined(self, parts: list[tuple[Way, Beam]]) -> Beam:
+        """Light of one laser that comes by several ways. It is the light of the strongest; the others beat
+        with it as echoes do, and bring their power."""
+        parts = sorted(parts, key=lambda part: -part[0].transmission)
+        main, launched = parts[0]
+        echoes = []
+        for way, _ in parts[1 : 1 + MOST]:
+            key = pair_key(">>".join(main.names), ">>".join(way.names))
+            pair = beside(key, way.transmission / main.transmission, way.length_m - main.length_m)
+            if pair is not None:
+                echoes.append(self._phases.echo(pair, launched.modulation.symbol_rate_bd))
+        beam = self._after(main, launched)
+        power_w = math.fsum(part.power_w * way.transmission for way, part in parts)
+        return replace(beam, power_w=power_w, echoes=beam.echoes + tuple(echoes))
+
     # -- what goes wrong -------------------------------------------------------------------------------
 
     def begin(self, fault: WiringFaultSpec) -> None:
@@ -148,27 +174,21 @@ class FibrePlant:
 
         :raises BenchError: for a fault of a cable that this module has not.
         """
-        self._check(fault)
+        check_cable_fault(fault, self._pairs)
         self._faults.append(fault)
         if fault.kind in CABLE_FAULTS:
             self._cabling.become([each for each in self._faults if each.kind in CABLE_FAULTS])
-        elif fault.port is not None:
-            fibre = self._wiring.fibre_into(fault.port) or self._wiring.fibre_from(fault.port)
-            if fibre is not None:
-                self._fibres[fibre] = true_fibre(fibre, self._losses, self._faults_of(fibre))
+        fibre = self._fibre_at(fault.port)
+        if fibre is not None:
+            self._fibres[fibre] = true_fibre(fibre, self._losses, self._faults_of(fibre))
         self._ways.clear()
 
-    def _check(self, fault: WiringFaultSpec) -> None:
-        if fault.kind in CABLE_FAULTS:
-            self._cabling.check(fault)
-
     def _faults_of(self, fibre: Fibre) -> list[WiringFaultSpec]:
-        """In the order in which they began. Where two fibres are plugged at one port (an attenuator's
-        channel), a fault there is of the one that ends there."""
-        return [
-            fault
-            for fault in self._faults
-            if fault.kind in FIBRE_FAULTS
-            and fault.port is not None
-            and (self._wiring.fibre_into(fault.port) or self._wiring.fibre_from(fault.port)) == fibre
-        ]
+        """In the order in which they began."""
+        return [fault for fault in self._faults if self._fibre_at(fault.port) == fibre]
+
+    def _fibre_at(self, port: Port | None) -> Fibre | None:
+        """Where two fibres are plugged at one port (an attenuator's channel), the one that ends there."""
+        if port is None:
+            return None
+        return self._wiring.fibre_into(port) or self._wiring.fibre_from(port)

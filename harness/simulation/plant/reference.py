@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from drivers.cmis.diagnostics.patterns import pattern_code
 from drivers.units import dbm_from_w, w_from_dbm
 from harness.simulation.light.beam import PAM4_RATE_BD, STEADY, Beam, Modulation, even_levels
-from harness.simulation.signals import TRAFFIC, LineSignal
+from harness.simulation.signals import TRAFFIC, LineSignal, Pattern
 from harness.simulation.world import World
-from harness.simulation_section import ReferenceSpec
+from harness.simulation_section import TRAFFIC_PATTERN, ReferenceSpec
 from harness.wiring import REFERENCE
+from harness.wiring.pieces import CWDM_NM
 
 _CLOCK_PPM = 100.0
-_CWDM_NM = (1271.0, 1291.0, 1311.0, 1331.0)
 _WAVELENGTH_SPREAD_NM = 0.5
 _SECQ_SAMPLES_PER_UI = 16
+_SECQ_POWER_W = 1e-3  # any: SECQ does not depend on it
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceCalibration:
-    """What a lane was measured as, off from the truth by a drawn error within the stated uncertainty (k = 2).
+    """What a lane was measured as, off from the truth by a drawn error within what is stated (k = 2).
 
-    Attributes: ``average_power_dbm`` at the reference transmitter's own port; ``secq_db``: behind the
-    reference receiver, with its equaliser.
+    Attributes: ``calibrated``: the date; all of it holds at the reference transmitter's own port, so that
+    what lies between it and TP3 has to be taken off; ``secq_db``: behind the reference receiver, with its
+    equaliser.
     """
+
+    calibrated: str
 
     average_power_dbm: float
     extinction_ratio_db: float
@@ -36,14 +41,15 @@ class ReferenceCalibration:
 
     @property
     def oma_outer_dbm(self) -> float:
-        """OMAouter, from the measured power and extinction ratio (optics.md section 4)."""
+        """OMAouter, from the measured power and extinction ratio (even levels)."""
         low, _, _, high = even_levels(self.extinction_ratio_db)
         return dbm_from_w(w_from_dbm(self.average_power_dbm) * (high - low))
 
 
 class ReferenceTransmitter:
     """Lanes count from 1. All have one clock, off the nominal rate by a drawn -100 .. +100 ppm, so that they
-    are asynchronous to the module. Lanes send traffic until told otherwise.
+    are asynchronous to the module. Lanes differ in power, extinction ratio, bandwidth and wavelength, and
+    send what the bench file says until told otherwise.
 
     Public attributes: ``spec``; ``symbol_rate_bd``.
     """
@@ -53,18 +59,13 @@ class ReferenceTransmitter:
         self._noise = world.noise
         ppm = _CLOCK_PPM * (2.0 * self._noise.uniform(REFERENCE, "clock") - 1.0)
         self.symbol_rate_bd = PAM4_RATE_BD * (1.0 + ppm * 1e-6)
-        self._modulation = Modulation(
-            even_levels(spec.extinction_ratio_db),
-            symbol_rate_bd=self.symbol_rate_bd,
-            bandwidth_hz=spec.bandwidth_hz,
-            rin_db_hz=spec.rin_db_hz,
-        )
+        self._modulations = tuple(self._drawn_modulation(lane) for lane in self.lanes)
         self._steady = replace(STEADY, symbol_rate_bd=self.symbol_rate_bd, rin_db_hz=spec.rin_db_hz)
         self._lit = [spec.lit] * spec.lanes
-        self._signals: list[LineSignal | None] = [TRAFFIC] * spec.lanes
+        self._signals: list[LineSignal | None] = [_signal(spec.pattern)] * spec.lanes
         self._power_dbm = tuple(self._drawn_power_dbm(lane) for lane in self.lanes)
         self._wavelengths_nm = tuple(self._drawn_wavelength_nm(lane) for lane in self.lanes)
-        self._secq_db: float | None = None
+        self._secq_db: dict[int, float] = {}
         self._beams: dict[int, tuple[Beam, ...]] = {}
 
     @property
@@ -72,12 +73,12 @@ class ReferenceTransmitter:
         """Numbers of its lanes."""
         return range(1, self.spec.lanes + 1)
 
-    def set_lane(self, lane: int, on: bool) -> None:
-        """Switch the laser of a lane.
+    def set_lane(self, lane: int, *, lit: bool) -> None:
+        """Switch the light of a lane.
 
         :raises ValueError: for a lane that is not there.
         """
-        self._lit[self._index(lane)] = on
+        self._lit[self._index(lane)] = lit
         self._beams.clear()
 
     def set_signal(self, lane: int, signal: LineSignal | None) -> None:
@@ -113,13 +114,14 @@ class ReferenceTransmitter:
         """
         index, spec = self._index(lane), self.spec
         return ReferenceCalibration(
+            calibrated=spec.calibrated,
             average_power_dbm=self._power_dbm[index] + self._error("power", lane, spec.power_uncertainty_db),
             extinction_ratio_db=max(
                 0.1,
-                spec.extinction_ratio_db
+                self._modulations[index].extinction_ratio_db
                 + self._error("extinction ratio", lane, spec.extinction_ratio_uncertainty_db),
             ),
-            secq_db=self.secq_db() + self._error("SECQ", lane, spec.secq_uncertainty_db),
+            secq_db=self.secq_db(lane) + self._error("SECQ", lane, spec.secq_uncertainty_db),
             wavelength_nm=self._wavelengths_nm[index]
             + self._error("wavelength", lane, spec.wavelength_uncertainty_nm),
             power_uncertainty_db=spec.power_uncertainty_db,
@@ -128,9 +130,13 @@ class ReferenceTransmitter:
             wavelength_uncertainty_nm=spec.wavelength_uncertainty_nm,
         )
 
-    def secq_db(self) -> float:
-        """The true one, of every lane alike: that of SSPRQ as this transmitter sends it, without its RIN."""
-        if self._secq_db is None:
+    def secq_db(self, lane: int) -> float:
+        """The true one: that of SSPRQ as this lane sends it, without its RIN.
+
+        :raises ValueError: for a lane that is not there.
+        """
+        modulation = self._modulations[self._index(lane)]
+        if lane not in self._secq_db:
             from harness.signal.patterns import pattern
             from harness.signal.synthesis import pam4_waveform
             from harness.signal.tdecq import secq
@@ -138,13 +144,13 @@ class ReferenceTransmitter:
             symbols = pattern("SSPRQ").symbols()
             sent = pam4_waveform(
                 symbols,
-                self._modulation.levels,
+                [_SECQ_POWER_W * level for level in modulation.levels],
                 samples_per_ui=_SECQ_SAMPLES_PER_UI,
                 symbol_rate_bd=self.symbol_rate_bd,
-                bandwidth_hz=self.spec.bandwidth_hz,
+                bandwidth_hz=modulation.bandwidth_hz,
             )
-            self._secq_db = secq(sent, symbols, reference_filter_applied=False).tdecq_db
-        return self._secq_db
+            self._secq_db[lane] = secq(sent, symbols, reference_filter_applied=False).tdecq_db
+        return self._secq_db[lane]
 
     def _index(self, lane: int) -> int:
         if lane not in self.lanes:
@@ -158,19 +164,34 @@ class ReferenceTransmitter:
             power_w=w_from_dbm(self._power_dbm[lane - 1]),
             wavelength_nm=self._wavelengths_nm[lane - 1],
             signal=signal,
-            modulation=self._steady if signal is None else self._modulation,
+            modulation=self._steady if signal is None else self._modulations[lane - 1],
+        )
+
+    def _drawn_modulation(self, lane: int) -> Modulation:
+        spec = self.spec
+        ratio_db = spec.extinction_ratio_db + spec.extinction_ratio_spread_db * self._drawn("ratio", lane)
+        return Modulation(
+            even_levels(max(0.1, ratio_db)),
+            symbol_rate_bd=self.symbol_rate_bd,
+            bandwidth_hz=max(
+                1e9, spec.bandwidth_hz + spec.bandwidth_spread_hz * self._drawn("bandwidth", lane)
+            ),
+            rin_db_hz=spec.rin_db_hz,
         )
 
     def _drawn_power_dbm(self, lane: int) -> float:
-        drawn = 2.0 * self._noise.uniform(REFERENCE, "power", lane) - 1.0
-        return self.spec.average_power_dbm + self.spec.spread_db * drawn
+        return self.spec.average_power_dbm + self.spec.spread_db * self._drawn("power", lane)
 
     def _drawn_wavelength_nm(self, lane: int) -> float:
-        middle = _CWDM_NM[lane - 1] if self.spec.multiplexed else self.spec.wavelength_nm
-        return middle + _WAVELENGTH_SPREAD_NM * (
-            2.0 * self._noise.uniform(REFERENCE, "wavelength", lane) - 1.0
-        )
+        middle = CWDM_NM[lane - 1] if self.spec.multiplexed else self.spec.wavelength_nm
+        return middle + _WAVELENGTH_SPREAD_NM * self._drawn("wavelength", lane)
+
+    def _drawn(self, what: str, lane: int) -> float:
+        return 2.0 * self._noise.uniform(REFERENCE, what, lane) - 1.0
 
     def _error(self, what: str, lane: int, uncertainty: float) -> float:
-        deviation = max(-2.0, min(2.0, self._noise.normal(REFERENCE, "calibration", what, lane)))
-        return deviation * uncertainty / 2.0
+        return self._noise.deviation(uncertainty, REFERENCE, "calibration", what, lane)
+
+
+def _signal(pattern: str) -> LineSignal:
+    return TRAFFIC if pattern == TRAFFIC_PATTERN else LineSignal((Pattern(pattern_code(pattern)),))

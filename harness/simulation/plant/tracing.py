@@ -8,32 +8,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from drivers.errors import BenchError
 from drivers.units import db_from_ratio, ratio_from_db
 from harness.simulation.plant.cabling import Cabling
 from harness.simulation.plant.dispersion import Glass
 from harness.simulation.plant.echoes import Pair, Reflection, pairs
-from harness.simulation.plant.fibres import TrueFibre
+from harness.simulation.plant.true_fibre import TrueFibre
 from harness.simulation.plant.true_losses import TrueLosses
 from harness.wiring import ATTENUATOR, MODULE, REFERENCE, SPLITTER_INPUT, Fibre, Port, Wiring
+from harness.wiring.pieces import ALL_WAVELENGTHS, Band, narrowed
 
 _DARK = 1e-10  # share of a source's light that no instrument of a bench can see any more
+_MOST_BRANCHES = 10_000  # of one search: a bench file may describe more than anybody can wait for
+_MOST_PIECES = 100  # one behind the other
+MODULE_REFLECTANCE_DB = -30.0
+"""Of a port of the module: a good one, 4 dB better than the worst that 802.3 Table 124-7 allows a receiver
+(assumption)."""
+INSTRUMENT_REFLECTANCE_DB = -40.0
+"""Of a port of an instrument, or of the reference transmitter (assumption; data sheets say 35 to 45 dB)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Way:
-    """Light of ``source`` comes by it. ``glass``: the fibres on the way; ``bands_nm``: what multiplexers let
-    through; ``pairs``: what makes echoes."""
+    """Light of ``source`` comes by it. ``glass``: the fibres on the way; ``band_nm``: what multiplexers let
+    through; ``names``: of the fibres, the last one first."""
 
     source: Port
     transmission: float
     glass: Glass
-    bands_nm: tuple[tuple[float, float], ...]
-    pairs: tuple[Pair, ...]
+    length_m: float
+    band_nm: Band
+    reflections: tuple[Reflection, ...]
+    names: tuple[str, ...]
 
     def passes(self, wavelength_nm: float) -> bool:
         """Whether light of this wavelength comes through."""
-        return all(low <= wavelength_nm <= high for low, high in self.bands_nm)
+        low_nm, high_nm = self.band_nm
+        return low_nm <= wavelength_nm <= high_nm
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What makes echoes."""
+        return pairs(self.reflections)
 
 
 @dataclass(slots=True)
@@ -56,8 +74,9 @@ class _Travelled:
     loss_db: float = 0.0
     length_m: float = 0.0
     glass: tuple[tuple[float, float], ...] = ()
-    bands_nm: tuple[tuple[float, float], ...] = ()
+    band_nm: Band = ALL_WAVELENGTHS
     reflections: tuple[Reflection, ...] = ()
+    names: tuple[str, ...] = ()
     seen: frozenset[tuple[Fibre, bool]] = frozenset()
 
 
@@ -67,7 +86,7 @@ class _Crossing:
 
     port: Port
     share: float
-    band_nm: tuple[float, float] | None = None
+    band_nm: Band | None = None
 
 
 class Tracer:
@@ -92,9 +111,13 @@ class Tracer:
 
     def ways_to(self, port: Port) -> tuple[Way, ...]:
         """All ways by which light comes to a port of an instrument or the module's receivers. Light that runs
-        in a ring is followed once."""
+        in a ring is followed once.
+
+        :raises BenchError: when they are more than can be followed.
+        """
         found: list[Way] = []
         left = list(self._last_fibres(port))
+        begun = len(left)
         while left:
             way = self._along(left.pop())
             came_from = way.fibre.start if way.forward else way.fibre.end
@@ -102,20 +125,35 @@ class Tracer:
             if source is not None:
                 found.append(_finished(source, way))
                 continue
+            if len(way.names) == _MOST_PIECES:
+                raise BenchError(
+                    f"light on its way to {port} goes through more than {_MOST_PIECES} fibres, one behind "
+                    "the other: take fibres out of the bench file, or routes out of its matrix"
+                )
             for crossing in self._crossings(came_from, way.forward):
-                left.extend(self._across(way, crossing))
+                onward = list(self._across(way, crossing))
+                begun += len(onward)
+                left.extend(onward)
+            if begun > _MOST_BRANCHES:
+                raise BenchError(
+                    f"light can come to {port} by more than {_MOST_BRANCHES} ways, too many to follow: use "
+                    "fewer splitters one behind the other, or take routes out of the bench's matrix"
+                )
         found.sort(key=lambda way: way.source)
         return tuple(found)
 
     def _last_fibres(self, port: Port) -> Iterator[_Travelled]:
+        ended = (Reflection(f"{port}", _port_reflectance_db(port), 0.0, 0.0),)
         if port.role == MODULE:
             leg = self._cabling.leg_of(port.port)
             if leg is not None:
-                yield from (_Travelled(fibre, forward) for fibre, forward in self._plugged(Port(MODULE, leg)))
+                plugged = self._plugged(Port(MODULE, leg))
+                yield from (_Travelled(fibre, forward, reflections=ended) for fibre, forward in plugged)
             return
         fibre = self._wiring.fibre_into(port)
         if fibre is not None:
-            yield _Travelled(fibre, True)
+            # An attenuator's channel lets light on: what it reflects is not known.
+            yield _Travelled(fibre, True, reflections=() if port.role == ATTENUATOR else ended)
 
     def _plugged(self, port: Port) -> Iterator[tuple[Fibre, bool]]:
         """Fibres that bring light to a port: forwards those that end there, backwards those that start."""
@@ -133,7 +171,7 @@ class Tracer:
         near_db = way.loss_db + near.loss_db
         far_db = near_db + true.glass_db
         far_m = way.length_m + true.length_m
-        # Named from the fibre's own start, so that both directions of light share one pair's phase.
+        # By the fibre's own ends: a connector has one name, whichever way light comes to it.
         near_key, far_key = (
             (f"{name}:end", f"{name}:start") if way.forward else (f"{name}:start", f"{name}:end")
         )
@@ -144,12 +182,13 @@ class Tracer:
             loss_db=far_db + far.loss_db,
             length_m=far_m,
             glass=(*way.glass, (true.length_m / 1000.0, true.zero_dispersion_nm)),
-            bands_nm=way.bands_nm,
+            band_nm=way.band_nm,
             reflections=(
                 *way.reflections,
                 Reflection(near_key, near.reflectance_db, near_db, way.length_m),
                 Reflection(far_key, far.reflectance_db, far_db, far_m),
             ),
+            names=(*way.names, name),
             seen=way.seen | {(way.fibre, way.forward)},
         )
 
@@ -164,9 +203,9 @@ class Tracer:
 
     def _across(self, way: _Travelled, crossing: _Crossing) -> Iterator[_Travelled]:
         transmission = way.transmission * crossing.share
-        if transmission < _DARK:
+        band_nm = narrowed(way.band_nm, crossing.band_nm)
+        if transmission < _DARK or band_nm[0] > band_nm[1]:
             return
-        band = crossing.band_nm
         for fibre, forward in self._plugged(crossing.port):
             # A channel's input and output have one name: light does not turn round in it.
             turned = crossing.port.role == ATTENUATOR and forward is not way.forward
@@ -179,8 +218,9 @@ class Tracer:
                 loss_db=way.loss_db - db_from_ratio(crossing.share),
                 length_m=way.length_m,
                 glass=way.glass,
-                bands_nm=way.bands_nm if band is None else (*way.bands_nm, band),
+                band_nm=band_nm,
                 reflections=way.reflections,
+                names=way.names,
                 seen=way.seen,
             )
 
@@ -214,4 +254,17 @@ class Tracer:
 
 
 def _finished(source: Port, way: _Travelled) -> Way:
-    return Way(source, way.transmission, Glass.of(way.glass), way.bands_nm, tuple(pairs(way.reflections)))
+    launching = Reflection(f"{source}", _port_reflectance_db(source), way.loss_db, way.length_m)
+    return Way(
+        source=source,
+        transmission=way.transmission,
+        glass=Glass.of(way.glass),
+        length_m=way.length_m,
+        band_nm=way.band_nm,
+        reflections=(*way.reflections, launching),
+        names=way.names,
+    )
+
+
+def _port_reflectance_db(port: Port) -> float:
+    return MODULE_REFLECTANCE_DB if port.role == MODULE else INSTRUMENT_REFLECTANCE_DB

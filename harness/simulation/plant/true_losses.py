@@ -42,7 +42,4 @@ class TrueLosses:
         return low_nm + (high_nm - low_nm) * drawn
 
     def _drawn_db(self, key: str, stated: Fibre | InsertionLoss | Leg) -> float:
-        # Stated uncertainty is expanded (k = 2): one standard deviation is half of it, and a calibrated
-        # path is not beyond it.
-        deviation = max(-2.0, min(2.0, self._noise.normal("loss", key)))
-        return max(0.0, stated.loss_db + deviation * stated.uncertainty_db / 2.0)
+        return max(0.0, stated.loss_db + self._noise.deviation(stated.uncertainty_db, "loss", key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import struct
 from typing import Any
 
@@ -19,6 +20,7 @@ from drivers.errors import (
 )
 from drivers.i2c import I2cBus, I2cNackError
 from drivers.line_session import LineForm, LineSession
+from drivers.replies import Reply
 from drivers.serial_address import SerialAddress
 from harness.simulation.faults import KINDS, WireFaults
 from harness.simulation.line_peer import LinePeer
@@ -32,7 +34,7 @@ ADDRESS = SerialAddress.parse("socket://192.0.2.9:10001")
 class Thermometer(LinePeer):
     """Tells its name, a temperature, and an echo."""
 
-    identity_lines = ("NAME?",)
+    identity_lines = {"NAME?": "Another Maker,OTHER-1,0,0"}  # noqa: RUF012
 
     def answer(self, line: str) -> str | None:
         return {"NAME?": "THERMOMETER", "TEMP?": "23.5"}.get(line, line)
@@ -199,3 +201,46 @@ def test_a_two_wire_bus(kind: str, error: type[InstrumentError], number: int, ta
     assert world.now_s - begun_s < 0.01
     with pytest.raises(ValueError, match="no fault of a two-wire bus"):
         smbus.fail("nan")
+
+
+def test_garbage_is_never_a_short_reply() -> None:
+    world = World(7)
+    faults = WireFaults(world, "attenuator", lambda: None)
+    faults.start("garbles")
+    for sent, parse in itertools.product(
+        (b"1", b"0", b"-1", b"+0", b"ON", b"2.5E0"),
+        (Reply.boolean, Reply.real, lambda reply: reply.integer()),
+    ):
+        for _ in range(200):
+            world.advance_to(world.now_ns + 1000)
+            faulted = faults.reply(sent, b"\n")
+            assert faulted is not None and len(faulted.data) == len(sent) + 1
+            with pytest.raises(GarbledReplyError):
+                parse(Reply("attenuator", "X?", faulted.data[:-1].decode("ascii")))
+
+
+def test_a_line_instrument_that_is_flooded_holds_up_nobody() -> None:
+    world = World(7)
+    peer = Thermometer(world, role="thermal", answer_s=0.05)
+    flood, other = peer.connect(marks_end=False), peer.connect(marks_end=False)
+    flood.receive(b"NAME?\n" * 20_000, end=False)
+    assert flood.is_full and flood.owes_reply and not other.is_full
+    other.receive(b"NAME?\n", end=False)
+    world.advance_to(world.now_ns + 3_400_000_000)  # those 64 before it, 50 ms each, and its own
+    assert other.take(100, None)[0] == b"THERMOMETER\r\n"
+    flood.close()
+    world.advance_to(world.now_ns + 3_400_000_000)
+    assert peer.next_event_ns() is None  # what had not been taken up has gone with it
+
+
+def test_all_of_what_is_sent_at_once_is_answered_in_its_order() -> None:
+    world = World(7)
+    peer = Thermometer(world, role="thermal", answer_s=0.001)
+    client = peer.connect(marks_end=False)
+    client.receive(b"".join(b"%d\n" % number for number in range(500)) + b"part", end=False)
+    world.advance_to(world.now_ns + 1_000_000_000)
+    assert client.take(10_000, None)[0] == b"".join(b"%d\r\n" % number for number in range(500))
+    client.receive(b"ial\n", end=False)
+    world.advance_to(world.now_ns + 1_000_000_000)
+    assert client.take(10_000, None)[0] == b"partial\r\n"
+    assert not client.owes_reply

@@ -315,3 +315,42 @@ def test_no_message_breaks_it(message):
     bench.tell(message.replace("\n", " "), wait_s=1.0)
     bench.client.device_clear()
     assert bench.tell("*IDN?") == "Maker,Model,S1,1.0\n"
+
+
+@pytest.mark.parametrize("marks_end", [False, True])
+def test_a_flood_of_messages_waits_unread_and_holds_up_nobody(marks_end):
+    world = World(5)
+    peer = ScpiPeer(world, role="p", identity="Maker,Model,S1,1.0")
+    flood, other = peer.connect(marks_end=marks_end), peer.connect(marks_end=marks_end)
+    flood.receive(b"*CLS\n" * 20_000, end=True)
+    assert flood.is_full and not other.is_full
+    assert flood.owes_reply  # whoever waits for the reply to what stands behind it must be let on
+    other.receive(b"*IDN?\n", end=True)
+    world.advance(0.1)
+    assert other.take(100, None)[0] == b"Maker,Model,S1,1.0\n"
+    flood.close()
+    world.advance(0.1)
+    other.receive(b"*IDN?\n", end=True)
+    world.advance(0.002)
+    assert other.take(100, None)[0] == b"Maker,Model,S1,1.0\n"
+
+
+def test_all_of_what_is_sent_at_once_is_carried_out_in_its_order():
+    bench = Bench()
+    client = bench.peer.connect(marks_end=False)
+    client.receive(b"".join(b"TEXT %d\n" % number for number in range(500)) + b"*IDN?\nTEX", end=False)
+    bench.world.advance(1.0)
+    assert bench.seen == [str(number) for number in range(500)]
+    assert client.take(100, None)[0] == b"Maker,Model,S1,1.0\n"
+    client.receive(b"T rest\n", end=False)
+    bench.world.advance(1.0)
+    assert bench.seen[-1] == "rest"
+    assert not (client.is_full or client.owes_reply)
+
+
+def test_a_device_clear_ends_a_flood():
+    bench = Bench()
+    bench.client.receive(b"*IDN?\n" * 1000, end=True)
+    bench.client.device_clear()
+    assert not (bench.client.is_full or bench.client.owes_reply)
+    assert bench.tell("*IDN?") == "Maker,Model,S1,1.0\n"

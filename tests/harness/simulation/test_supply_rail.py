@@ -135,3 +135,31 @@ def test_a_load_that_asks_for_the_voltage_while_it_is_told_gets_an_answer():
     rail.set_source(voltage_v=3.3, on=True, current_limit_a=2.0, remote_sense=True)
     assert seen[-1] == 0.0
     assert rail.current_limited()
+
+
+class LoadWithLockout(Load):
+    """Draws nothing once it was told that its voltage is gone, until it was told that it is back."""
+
+    def _changed(self) -> None:
+        super()._changed()
+        self.volts = self.rail.connector_v()
+        self.power_w = self.wanted_w if self.volts > 2.7 else 0.0
+
+    def __init__(self, rail: SupplyRail, wanted_w: float) -> None:
+        self.rail, self.wanted_w, self.volts = rail, wanted_w, 0.0
+        super().__init__(rail, 0.0)
+
+
+def test_a_load_behind_a_lockout_draws_nothing_from_a_rail_that_collapsed() -> None:
+    rail = SupplyRail(lead_resistance_ohm=LEAD_OHM)
+    load = LoadWithLockout(rail, 5.0)
+    rail.set_source(voltage_v=3.3, on=True, current_limit_a=2.0, remote_sense=True)
+    assert load.volts == 3.3
+    load.power_w = 10.0
+    assert rail.connector_v() == 0.0
+    assert (load.volts, load.power_w) == (0.0, 0.0)
+    assert (rail.connector_v(), rail.current_a()) == (0.0, 0.0)
+    assert rail.current_limited()
+    rail.set_source(voltage_v=3.3, on=True, current_limit_a=2.0, remote_sense=True)
+    assert (rail.connector_v(), load.volts) == (3.3, 3.3)
+    assert rail.current_a() == pytest.approx(5.0 / 3.3)

@@ -14,7 +14,8 @@ from harness.simulation.module.states import ModuleState
 
 
 class Consumption:
-    """A constant-power load: independent of the voltage."""
+    """A constant-power load: independent of the voltage, and none below the lockout (``UNPOWERED``), where
+    the module's converters are off."""
 
     def __init__(
         self, profile: Profile, data_paths: DataPaths, light: EmittedLight, case: Case, *, flat: bool

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from harness.simulation.light.beam import Beam
+from harness.simulation.light.beam import Beam, Modulation
 from harness.simulation.module.interface.flags import FlagRegisters
 from harness.simulation.module.interface.registers import Registers
 from harness.simulation.module.lanes.emitted_light import EmittedLight
+from harness.simulation.module.lanes.glance import Glance
 from harness.simulation.module.lanes.host_watch import HostWatch
 from harness.simulation.module.lanes.received_light import ReceivedLight
 from harness.simulation.module.lanes.receiver import Receivers, draw_receivers
@@ -17,6 +19,7 @@ from harness.simulation.module.lanes.transmitters import Transmitters
 from harness.simulation.module.machines.data_paths import DataPaths
 from harness.simulation.module.profile import Profile
 from harness.simulation.ports import HostSurroundings, ModuleSurroundings
+from harness.simulation.signals import UNSAID, LineSignal
 from harness.simulation.world import World
 
 
@@ -41,14 +44,22 @@ class Lanes:
         name: str,
     ) -> None:
         self._registers = registers
-        self._name = name
+        self._sources = [f"{name}.tx{lane}" for lane in range(1, profile.media_lanes + 1)]
+        self.glance = Glance()
+        """For who only looks at light and bits."""
         self.transmitters = Transmitters(world, profile, uniform, name=name)
-        self.emitted = EmittedLight(self.transmitters, data_paths, case_temp_c=case_temp_c, vcc_v=vcc_v)
+        self.emitted = EmittedLight(
+            self.transmitters,
+            data_paths,
+            case_temp_c=lambda: self.glance.kept("case", case_temp_c),
+            vcc_v=vcc_v,
+        )
         self.receivers = Receivers(
             draw_receivers(profile.receiver, profile.media_lanes, uniform),
-            ReceivedLight(profile, surroundings),
+            ReceivedLight(profile, surroundings, self.glance),
+            self._said,
         )
-        self.signals = SignalPaths(data_paths, self.receivers, host or HostTraffic())
+        self.signals = SignalPaths(data_paths, self.receivers, host or HostTraffic(), self.glance)
         self.host = HostWatch(
             registers, data_paths, self.signals, squelch_changed, detects=profile.host_side.los_tx
         )
@@ -56,13 +67,16 @@ class Lanes:
 
     def beam(self, lane: int) -> Beam:
         """Light of a transmitter, at TP2; what leaks out of one that is off carries no symbols."""
-        return Beam(
-            source=f"{self._name}.tx{lane}",
-            power_w=self.emitted.launch_power_w(lane),
-            wavelength_nm=self.emitted.wavelength_nm(lane),
-            signal=self.signals.transmitted(lane),
-            modulation=self.emitted.modulation(lane),
-        )
+        power_w, wavelength_nm, modulation = self.glance.kept(("emitted", lane), partial(self._emitted, lane))
+        signal = UNSAID if self.glance.light_only else self.signals.transmitted(lane)
+        return Beam(self._sources[lane - 1], power_w, wavelength_nm, signal, modulation)
+
+    def _said(self, source: str) -> LineSignal | None:
+        return self.signals.transmitted(self._sources.index(source) + 1)
+
+    def _emitted(self, lane: int) -> tuple[float, float, Modulation]:
+        emitted = self.emitted
+        return emitted.launch_power_w(lane), emitted.wavelength_nm(lane), emitted.modulation(lane)
 
     def reset(self) -> None:
         """Power or reset: the registers were filled anew."""

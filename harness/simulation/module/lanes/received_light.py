@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from drivers.units import ratio_from_db, w_from_dbm
-from harness.simulation.light.beam import Beam, strongest, total_power_w
+from harness.simulation.light.beam import Beam, loudest_oma_w, total_power_w
+from harness.simulation.module.lanes.glance import Glance
 from harness.simulation.module.profile import Profile
 from harness.simulation.module.profile.medium import fibres_of
 from harness.simulation.ports import ModuleSurroundings
@@ -16,9 +18,12 @@ _FARTHER_DB = 10.0
 class ReceivedLight:
     """Per media lane, from 1. Whether a lane is dark is found out by :meth:`look` alone."""
 
-    def __init__(self, profile: Profile, surroundings: ModuleSurroundings) -> None:
+    def __init__(
+        self, profile: Profile, surroundings: ModuleSurroundings, glance: Glance | None = None
+    ) -> None:
         receiver = profile.receiver
         self._surroundings = surroundings
+        self._glance = glance or Glance()
         self._lanes = range(1, profile.media_lanes + 1)
         fibres = fibres_of(profile.medium, profile.media_lanes)
         self._port_of = {lane: port for port, lanes in enumerate(fibres, start=1) for lane in lanes}
@@ -39,9 +44,15 @@ class ReceivedLight:
         self.seen: tuple[tuple[Beam, ...], ...] = ((),) * len(self._lanes)
         """What shone on each photodiode at the last look."""
 
-    def look(self) -> tuple[float, ...]:
-        """What the RxPower monitor looks at, of each lane, watts; called on the module's own grid."""
-        self.seen = tuple(map(self.light, self._lanes))
+    def all_light(self) -> tuple[tuple[Beam, ...], ...]:
+        """:meth:`light` of each lane."""
+        with self._glance:
+            return tuple(map(self.light, self._lanes))
+
+    def look(self, light: tuple[tuple[Beam, ...], ...]) -> tuple[float, ...]:
+        """What the RxPower monitor looks at, of each lane, watts; called on the module's own grid with the
+        light that there is."""
+        self.seen = light
         self._dark = [
             self._los_power_w(beams) < (self._deassert_w if dark else self._assert_w)
             for beams, dark in zip(self.seen, self._dark, strict=True)
@@ -50,8 +61,13 @@ class ReceivedLight:
 
     def light(self, lane: int) -> tuple[Beam, ...]:
         """What shines on the photodiode of a lane now. Lanes that share a fibre are told apart by their
-        wavelengths; of the others' light a part leaks in."""
-        beams = self._surroundings.rx_light(self._port_of[lane])
+        wavelengths; of the others' light a part leaks in. The module's own light comes without its bits
+        (``UNSAID``)."""
+        return self._glance.kept(("light", lane), partial(self._light, lane))
+
+    def _light(self, lane: int) -> tuple[Beam, ...]:
+        port = self._port_of[lane]
+        beams = self._glance.kept(("fibre", port), partial(self._in_fibre, port))
         coupled = self._coupled[lane - 1]
         sharing = self._sharing[lane]
         if len(sharing) == 1:
@@ -59,6 +75,13 @@ class ReceivedLight:
         return tuple(
             beam.through(coupled * self._passed(beam.wavelength_nm, lane, sharing)) for beam in beams
         )
+
+    def _in_fibre(self, port: int) -> tuple[Beam, ...]:
+        before, self._glance.light_only = self._glance.light_only, True
+        try:
+            return self._surroundings.rx_light(port)
+        finally:
+            self._glance.light_only = before
 
     def dark(self, lane: int) -> bool:
         """Whether the lane had too little light when it was looked at."""
@@ -74,10 +97,4 @@ class ReceivedLight:
         return leak if abs(in_order.index(nearest) - in_order.index(lane)) == 1 else leak * self._far_leak
 
 
-def _oma_w(beams: tuple[Beam, ...]) -> float:
-    """OMAouter of the beam that a receiver locks on; steady light has none."""
-    beam = strongest(beams)
-    return beam.oma_w if beam is not None else 0.0
-
-
-_MEASURES: dict[str, Callable[[tuple[Beam, ...]], float]] = {"average": total_power_w, "oma": _oma_w}
+_MEASURES: dict[str, Callable[[tuple[Beam, ...]], float]] = {"average": total_power_w, "oma": loudest_oma_w}

@@ -1,7 +1,9 @@
 """The receivers of one module: drawn for the specimen, each with its light, its quality and its lock.
 
-Quality is worked out when somebody asks for it (:mod:`harness.simulation.light.reception`). Lock is looked
-after on the module's own grid, coarsely: while the light is the same but for 1 %, nothing is worked out anew.
+Quality is worked out when somebody asks for it (:mod:`harness.simulation.light.reception`), of light that is
+rounded finely (powers to 0.0004 dB). Lock is looked after on the module's own grid, of light that is rounded
+coarsely (powers to 1 %): it depends on the present light, and on whether the lane was locked
+before. After power or reset a lane has to find lock, as after losing it.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from drivers.units import ratio_from_db, w_from_dbm
-from harness.simulation.light.beam import PAM4_RATE_BD, Beam, strongest
+from harness.simulation.light.beam import PAM4_RATE_BD, Beam, Echo, Modulation, loudest, loudest_oma_w
 from harness.simulation.light.reception import (
     DARK,
     HIGHEST_LOCKED_BER,
@@ -23,13 +26,10 @@ from harness.simulation.light.reception import (
 )
 from harness.simulation.module.lanes.received_light import ReceivedLight
 from harness.simulation.module.profile.receiver import ReceiverProfile
-from harness.simulation.signals import NOISE, LineSignal
+from harness.simulation.signals import NOISE, UNSAID, LineSignal
 
 _RELOCK_BER = 0.75 * HIGHEST_LOCKED_BER
-_RELOCK_PPM = 0.9 * LOCK_RANGE_PPM
-_NEAR = 0.01
-_NEAR_PS_NM = 0.1
-_NEAR_RAD = 0.1
+_RELOCK_PPM = 0.875 * LOCK_RANGE_PPM  # 105 ppm: every transmitter within its 100 ppm is found again
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +69,40 @@ def draw_receivers(
 
 
 class Receivers:
-    """Per media lane, from 1. Light and lock are looked after by :meth:`look` alone."""
+    """Per media lane, from 1. Light and lock are looked after by :meth:`look` alone. ``said(source)``: the
+    bits of the module's own light, where it comes back to it."""
 
-    def __init__(self, lanes: Sequence[ReceiverLane], light: ReceivedLight) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[ReceiverLane],
+        light: ReceivedLight,
+        said: Callable[[str], LineSignal | None] = lambda _source: None,
+    ) -> None:
+        self._said = said
         self._lanes = tuple(lanes)
         self._light = light
         self._best = tuple(undisturbed(lane.parameters) for lane in self._lanes)
         self._last: dict[int, tuple[tuple[Beam, ...], float, Reception]] = {}
-        self._judged_light: list[tuple[Beam, ...] | None] = [None] * len(self._lanes)
-        self._judged: list[Reception] = [DARK] * len(self._lanes)
-        self._locked = [True] * len(self._lanes)
+        self._known: dict[tuple[int, tuple[Beam, ...], float], Reception] = {}
+        self._holding: list[bool] = []
+        self._forget()
 
     def reset(self) -> None:
         """Power or reset: no lane is taken for dark, and none for unlocked, before the first look."""
         self._light.reset()
-        self._locked = [True] * len(self._lanes)
+        self._forget()
 
     def look(self) -> tuple[float, ...]:
         """What the RxPower monitor looks at, of each lane, watts; called on the module's own grid."""
-        monitored_w = self._light.look()
+        light = self._light.all_light()
+        carrying = [self._carried(loudest(beams)) is not None for beams in light]
+        monitored_w = self._light.look(light)
         self._judge()
-        self._locked = [self._holds(lane, was) for lane, was in enumerate(self._locked, start=1)]
+        self._holding = [
+            carries and not self.dark(lane) and self._holds(lane, was)
+            for lane, (carries, was) in enumerate(zip(carrying, self._holding, strict=True), start=1)
+        ]
+        self._locked = self._holding
         return monitored_w
 
     def dark(self, lane: int) -> bool:
@@ -104,13 +117,13 @@ class Receivers:
         """The bits that the lane's light brings now, with the receiver's errors; None in the dark, or from
         light that carries none."""
         beams = () if self.dark(lane) else self._light.light(lane)
-        beam = strongest(beams)
-        if beam is None or beam.signal is None:
+        signal = self._carried(loudest(beams))
+        if signal is None:
             return None
         if not self.locked(lane):
             return NOISE
         found = self._received(lane, beams)
-        return beam.signal.worsened(found.ber, found.burst_bits)
+        return signal.worsened(found.ber, found.burst_bits)
 
     def reception(self, lane: int) -> Reception:
         """What becomes of the light on a lane's photodiode now, beside what shone on its neighbours' at the
@@ -130,77 +143,117 @@ class Receivers:
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _received(self, lane: int, beams: tuple[Beam, ...]) -> Reception:
-        of_lane = self._lanes[lane - 1]
-        seen = self._light.seen
-        aggressor_w = of_lane.crosstalk * math.hypot(
-            *(_oma_w(seen[other - 1]) for other in self._neighbours(lane))
+    def _forget(self) -> None:
+        lanes = len(self._lanes)
+        self._seen_before: tuple[tuple[Beam, ...], ...] = ((),) * lanes
+        self._coarse: list[tuple[Beam, ...]] = [()] * lanes
+        self._judged: list[Reception] = [DARK] * lanes
+        self._holding = [False] * lanes
+        self._locked = [True] * lanes
+
+    def _aggressor_w(self, lane: int, light: Sequence[tuple[Beam, ...]]) -> float:
+        """OMAouter of electrical crosstalk into a lane, of the light on all lanes."""
+        return self._lanes[lane - 1].crosstalk * math.hypot(
+            *(loudest_oma_w(light[other - 1]) for other in self._neighbours(lane))
         )
+
+    def _carried(self, beam: Beam | None) -> LineSignal | None:
+        if beam is None:
+            return None
+        return self._said(beam.source) if beam.signal is UNSAID else beam.signal
+
+    def _received(self, lane: int, beams: tuple[Beam, ...]) -> Reception:
+        aggressor_w = _LOCK.stepped(self._aggressor_w(lane, self._light.seen))
         last = self._last.get(lane)
         if last is not None and last[1] == aggressor_w and last[0] == beams:
             return last[2]
-        reception = receive(beams, of_lane.parameters, aggressor_oma_w=aggressor_w)
+        reception = self._worked_out(lane, tuple(_rounded(beam, _QUALITY) for beam in beams), aggressor_w)
         self._last[lane] = (beams, aggressor_w, reception)
         return reception
+
+    def _worked_out(self, lane: int, beams: tuple[Beam, ...], aggressor_w: float) -> Reception:
+        """Of rounded light, so that a laser's wander over a hundredth of a dB need not be worked out anew."""
+        key = (lane, beams, aggressor_w)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            found = receive(beams, self._lanes[lane - 1].parameters, aggressor_oma_w=aggressor_w)
+            self._known[key] = found
+        return found
 
     def _neighbours(self, lane: int) -> list[int]:
         return [other for other in (lane - 1, lane + 1) if 1 <= other <= len(self._lanes)]
 
     def _judge(self) -> None:
-        """Work out anew what a lane finds when its light, or a neighbour's, is another than it was."""
-        seen = self._light.seen
-        moved = {
-            lane
-            for lane, beams in enumerate(seen, start=1)
-            if not _alike(beams, self._judged_light[lane - 1])
-        }
-        for lane in moved:
-            self._judged_light[lane - 1] = seen[lane - 1]
+        """Work out what a lane finds where its light, or a neighbour's, is another than at the last look: of
+        coarse light alone, so that the same light is judged alike whatever there was before."""
+        coarse = [
+            before if beams == old else tuple(_rounded(beam, _LOCK) for beam in beams)
+            for beams, old, before in zip(self._light.seen, self._seen_before, self._coarse, strict=True)
+        ]
+        self._seen_before = self._light.seen
+        moved = {lane for lane, beams in enumerate(coarse, start=1) if beams != self._coarse[lane - 1]}
+        self._coarse = coarse
         for lane in {near for of in moved for near in (of, *self._neighbours(of))}:
-            self._judged[lane - 1] = self._received(lane, seen[lane - 1])
+            self._judged[lane - 1] = self._worked_out(lane, coarse[lane - 1], self._aggressor_w(lane, coarse))
 
     def _holds(self, lane: int, was: bool) -> bool:
-        beam = strongest(self._light.seen[lane - 1])
-        if self._light.dark(lane) or beam is None or beam.signal is None:
-            return False
         found = self._judged[lane - 1]
         return found.locked if was else found.ber <= _RELOCK_BER and found.off_rate_ppm <= _RELOCK_PPM
 
 
-def _oma_w(beams: tuple[Beam, ...]) -> float:
-    beam = strongest(beams)
-    return beam.oma_w if beam is not None else 0.0
+_MOST_REMEMBERED = 4096
 
 
-def _alike(beams: tuple[Beam, ...], before: tuple[Beam, ...] | None) -> bool:
-    """Whether a receiver finds the same in both, but for a little."""
-    return before is not None and (
-        beams == before or (len(beams) == len(before) and all(map(_alike_beams, beams, before)))
-    )
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """How finely light is told apart: ``relative`` of powers and bandwidths, ``digits`` of levels, of the
+    laser's noise in dB/Hz and of nanometres and ps/nm, ``phase_rad`` of echoes."""
+
+    relative: float
+    level_digits: int
+    digits: int
+    phase_rad: float
+
+    def stepped(self, value: float) -> float:
+        """On a grid of equal ratios; 0 and infinity stay."""
+        if value <= 0.0 or value == math.inf:
+            return value
+        return math.exp(self.relative * round(math.log(value) / self.relative))
 
 
-def _alike_beams(beam: Beam, before: Beam) -> bool:
-    now, then = beam.modulation, before.modulation
-    return (
-        beam.source == before.source
-        and _near(beam.power_w, before.power_w)
-        and (
-            now is then
-            or now == then
-            or (
-                now.symbol_rate_bd == then.symbol_rate_bd
-                and _near(now.oma_ratio, then.oma_ratio)
-                and _near(now.bandwidth_hz, then.bandwidth_hz)
+_LOCK = _Steps(0.01, level_digits=3, digits=1, phase_rad=0.1)
+_QUALITY = _Steps(1e-4, level_digits=4, digits=2, phase_rad=0.01)
+"""0.0004 dB of light: 0.2 % of a bit error ratio of 1e-6."""
+
+
+def _rounded(beam: Beam, steps: _Steps) -> Beam:
+    """The same for all light that a receiver can hardly tell apart."""
+    return Beam(
+        source="",
+        power_w=steps.stepped(beam.power_w),
+        wavelength_nm=round(beam.wavelength_nm, steps.digits - 1),
+        modulation=_rounded_modulation(beam.modulation, steps),
+        dispersion_ps_nm=round(beam.dispersion_ps_nm, steps.digits),
+        echoes=tuple(
+            Echo(
+                math.copysign(steps.stepped(abs(echo.field_ratio)), echo.field_ratio),
+                0.0,
+                steps.phase_rad * round(echo.phase_rad / steps.phase_rad),
             )
-        )
-        and abs(beam.dispersion_ps_nm - before.dispersion_ps_nm) <= _NEAR_PS_NM
-        and len(beam.echoes) == len(before.echoes)
-        and all(
-            _near(echo.field_ratio, old.field_ratio) and abs(echo.phase_rad - old.phase_rad) <= _NEAR_RAD
-            for echo, old in zip(beam.echoes, before.echoes, strict=True)
-        )
+            for echo in beam.echoes
+        ),
     )
 
 
-def _near(value: float, before: float) -> bool:
-    return value == before or abs(value - before) <= _NEAR * before
+@lru_cache(maxsize=1024)
+def _rounded_modulation(modulation: Modulation, steps: _Steps) -> Modulation:
+    zero, one, two, three = (round(level, steps.level_digits) for level in modulation.levels)
+    return Modulation(
+        (zero, one, two, three),
+        symbol_rate_bd=modulation.symbol_rate_bd,
+        bandwidth_hz=steps.stepped(modulation.bandwidth_hz),
+        rin_db_hz=round(modulation.rin_db_hz, steps.digits),
+        chirp=round(modulation.chirp, steps.digits),
+    )

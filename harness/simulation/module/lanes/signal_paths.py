@@ -15,17 +15,18 @@ A loop that nothing feeds carries nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.simulation.light.reception import DARK, Reception
 from harness.simulation.module.interface.registers import Registers
+from harness.simulation.module.lanes.glance import Glance
 from harness.simulation.module.lanes.receiver import Receivers
 from harness.simulation.module.machines.data_paths import DataPath, DataPaths
 from harness.simulation.module.profile.applications import HOST_LANES
 from harness.simulation.module.states import may_emit
 from harness.simulation.ports import HostSurroundings
-from harness.simulation.signals import NOISE, TRAFFIC, UNKNOWN, LineSignal, Pattern
+from harness.simulation.signals import NOISE, TRAFFIC, UNKNOWN, LineSignal, Pattern, multiplexed
 
 _ALL = 0xFF
 
@@ -80,11 +81,12 @@ class SignalPaths:
         data_paths: DataPaths,
         receivers: Receivers,
         host: HostSurroundings,
+        glance: Glance | None = None,
     ) -> None:
         self._data_paths = data_paths
         self._receivers = receivers
         self._host = host
-        self._asking: set[tuple[str, int]] = set()
+        self._glance = glance or Glance()
         self.host = IDLE
         self.media = IDLE
         self.controls = HostControls()
@@ -125,19 +127,19 @@ class SignalPaths:
 
     def egress(self, lane: int) -> LineSignal | None:
         """What goes to the transmitter of a media lane."""
-        return self._once("egress", lane, self._egress)
+        return self._glance.once(("egress", lane), partial(self._egress, lane))
 
     def ingress(self, lane: int) -> LineSignal | None:
         """What the media side's checker of a lane sees."""
-        return self._once("ingress", lane, self._ingress)
+        return self._glance.once(("ingress", lane), partial(self._ingress, lane))
 
     def host_output(self, host_lane: int) -> LineSignal | None:
         """What goes to the host."""
-        return self._once("host output", host_lane, self._host_output)
+        return self._glance.once(("host output", host_lane), partial(self._host_output, host_lane))
 
     def host_input(self, host_lane: int) -> LineSignal | None:
         """What the host side's checker of a lane sees."""
-        return self._once("host input", host_lane, self._host_input)
+        return self._glance.once(("host input", host_lane), partial(self._host_input, host_lane))
 
     def host_output_is_own(self, host_lane: int) -> bool:
         """Whether what goes to the host does not come from the fibre."""
@@ -152,17 +154,6 @@ class SignalPaths:
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _once(self, point: str, lane: int, find: Callable[[int], LineSignal | None]) -> LineSignal | None:
-        # Loopbacks of both sides, or of the fibres outside, may close a ring.
-        key = (point, lane)
-        if key in self._asking:
-            return None
-        self._asking.add(key)
-        try:
-            return find(lane)
-        finally:
-            self._asking.remove(key)
-
     def _egress(self, lane: int) -> LineSignal | None:
         path = self._active(self._data_paths.path_of_media(lane))
         if path is None:
@@ -171,18 +162,16 @@ class SignalPaths:
             return _generated(self.media, lane)
         if self._looped(self.media.input_loopback, lane):
             return self._receivers.heard(lane)
-        streams: tuple[Pattern | None, ...] = ()
         signals = []
         for host_lane in _host_lanes_of(path, lane):
             signal = self.host_input(host_lane)
             if signal is None:
                 return None
-            streams += signal.streams if len(signal.streams) == 1 else (UNKNOWN,)
             signals.append(signal)
-        if len(path.host_lanes) < len(path.media_lanes) and streams != (None,):
-            streams = (UNKNOWN,)
-        ber = sum(signal.ber for signal in signals) / len(signals)
-        return LineSignal(streams, ber, max(signal.burst_bits for signal in signals))
+        lane_signal = multiplexed(signals)
+        if len(path.host_lanes) < len(path.media_lanes) and not lane_signal.is_traffic:
+            return replace(lane_signal, streams=(UNKNOWN,))
+        return lane_signal
 
     def _ingress(self, lane: int) -> LineSignal | None:
         if self._active(self._data_paths.path_of_media(lane)) is None:
@@ -201,12 +190,12 @@ class SignalPaths:
             return self.host_input(host_lane)
         media_lane = _media_lane_of(path, host_lane)
         signal = self.ingress(media_lane)
-        if signal is None or signal.is_traffic:
-            return signal if signal is None else replace(signal, streams=(None,))
+        if signal is None:
+            return None
         shares = _host_lanes_of(path, media_lane)
         if len(shares) == len(signal.streams):
-            return replace(signal, streams=(signal.streams[shares.index(host_lane)],))
-        return replace(signal, streams=(UNKNOWN,))
+            return signal.stream(shares.index(host_lane))
+        return LineSignal((None if signal.is_traffic else UNKNOWN,), signal.ber, signal.burst_bits)
 
     def _host_input(self, host_lane: int) -> LineSignal | None:
         if self._active(self._data_paths.path_of(host_lane)) is None:

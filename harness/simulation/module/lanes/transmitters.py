@@ -35,6 +35,17 @@ class _Lane:
     modulator: Modulator
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A laser at a temperature of the case. ``passed``: what the modulator of each of its lanes lets through,
+    over that at quadrature; ``together``: all of them, weighted by the lanes' shares."""
+
+    case_c: float
+    point: OperatingPoint
+    passed: dict[int, float]
+    together: float
+
+
 class Transmitters:
     """A modulator per media lane, and the lasers that feed them; lanes count from 1.
 
@@ -50,7 +61,7 @@ class Transmitters:
             tuple(lane for lane, other in enumerate(self._lanes, start=1) if other.laser == laser)
             for laser in range(len(self._lasers))
         )
-        self._points: dict[int, tuple[float, OperatingPoint]] = {}
+        self._settled: dict[int, _Settled] = {}
         self._modulations: dict[tuple[int, int, int], Modulation] = {}
         self._wander: dict[int, tuple[int, float]] = {}
         self.lanes = range(1, profile.media_lanes + 1)
@@ -59,7 +70,7 @@ class Transmitters:
 
     def junction_c(self, case_c: float) -> float:
         """Temperature of the hottest laser when all are on, Celsius."""
-        return max(self._point(laser, case_c).junction_c for laser in range(len(self._lasers)))
+        return max(self._at(laser, case_c).point.junction_c for laser in range(len(self._lasers)))
 
     def lanes_with(self, lane: int) -> tuple[int, ...]:
         """The lanes that this one's laser feeds, itself among them."""
@@ -72,23 +83,24 @@ class Transmitters:
     def total_bias_a(self, lanes: Iterable[int], case_c: float) -> float:
         """Bias current of all lasers that these lanes need, amperes: each laser once."""
         used = sorted({self._lanes[lane - 1].laser for lane in lanes})
-        return sum(self._point(laser, case_c).bias_a for laser in used)
+        return sum(self._at(laser, case_c).point.bias_a for laser in used)
 
     def monitor_power_w(self, lane: int, case_c: float) -> float:
         """What a lane's monitor photodiode sees when its laser is on, watts in the fibre at 25 C."""
-        return self._point_of(lane, case_c).power_w * self._lanes[lane - 1].outlet.share
+        return self._behind_modulator_w(lane, case_c) * self._lanes[lane - 1].outlet.share
 
     def failed(self, lane: int, case_c: float) -> bool:
         """Whether the power control gave up: bias at its limit and less than a tenth of the target seen."""
-        point = self._point_of(lane, case_c)
-        target_w = self._lasers[self._lanes[lane - 1].laser].target_w
-        return not point.held and point.power_w < _FAILED_SHARE * target_w
+        laser = self._lanes[lane - 1].laser
+        settled = self._at(laser, case_c)
+        seen_w = settled.point.power_w * settled.together
+        return not settled.point.held and seen_w < _FAILED_SHARE * self._lasers[laser].target_w
 
     def launch_power_w(self, lane: int, case_c: float, vcc_v: float) -> float:
         """Average power in the fibre of a lane that is on, watts."""
         return lasers.launch_power_w(
             self._lanes[lane - 1].outlet,
-            self._point_of(lane, case_c).power_w,
+            self._behind_modulator_w(lane, case_c),
             case_c=case_c,
             vcc_v=vcc_v,
             wander_db=self._wander_db(lane),
@@ -112,7 +124,7 @@ class Transmitters:
     def _printed(self, lane: int, case_c: float, vcc_v: float) -> Modulation:
         of_lane = self._lanes[lane - 1]
         laser = self._lasers[of_lane.laser]
-        point = lasers.operating_point(laser, case_c)
+        point = self._settle(of_lane.laser, case_c).point
         if point.power_w <= 0.0:
             return STEADY  # what leaks was never modulated
         return Modulation(
@@ -125,14 +137,32 @@ class Transmitters:
         )
 
     def _point_of(self, lane: int, case_c: float) -> OperatingPoint:
-        return self._point(self._lanes[lane - 1].laser, case_c)
+        return self._at(self._lanes[lane - 1].laser, case_c).point
 
-    def _point(self, laser: int, case_c: float) -> OperatingPoint:
-        known = self._points.get(laser)
-        if known is None or known[0] != case_c:
-            known = (case_c, lasers.operating_point(self._lasers[laser], case_c))
-            self._points[laser] = known
-        return known[1]
+    def _behind_modulator_w(self, lane: int, case_c: float) -> float:
+        """Power of a lane's laser as far as the lane's modulator lets it through, watts in all its fibres."""
+        settled = self._at(self._lanes[lane - 1].laser, case_c)
+        return settled.point.power_w * settled.passed[lane]
+
+    def _at(self, laser: int, case_c: float) -> _Settled:
+        known = self._settled.get(laser)
+        if known is None or known.case_c != case_c:
+            known = self._settled[laser] = self._settle(laser, case_c)
+        return known
+
+    def _settle(self, laser: int, case_c: float) -> _Settled:
+        """One loop holds the sum of the monitors of all lanes of a laser; each lane follows its modulator. A
+        lane that is off counts as if it were on: its light is cut off behind its monitor (an assumption).
+        """
+        passed = {
+            lane: modulators.mean_transmission(self._lanes[lane - 1].modulator, case_c)
+            for lane in self._fed[laser]
+        }
+        together = 1.0 + math.fsum(
+            self._lanes[lane - 1].outlet.share * (share - 1.0) for lane, share in passed.items()
+        )
+        point = lasers.operating_point(self._lasers[laser], case_c, transmission=together)
+        return _Settled(case_c, point, passed, together)
 
     def _wander_db(self, lane: int) -> float:
         period = self._world.now_ns // _WANDER_NS

@@ -80,9 +80,10 @@ class Monitoring:
         """Look at everything; called on the module's own grid. ``vcc_v``: the supply now, volts."""
         rx_w = self._lanes.receivers.look()
         self._lanes.host.look()
-        self._diagnostics.look()
-        if self._has_vdm:
-            self._vdm.look()
+        with self._lanes.glance:
+            self._diagnostics.look()
+            if self._has_vdm:
+                self._vdm.look()
         if not self._flat:
             self._sampling.look(vcc_v, rx_w)
 
@@ -92,8 +93,9 @@ class Monitoring:
 
     def judge(self) -> None:
         """Latch the flags of all conditions that hold, and show the receivers' outputs."""
-        self._conditions.judge()
-        self._lanes.outputs.show()
+        with self._lanes.glance:
+            self._conditions.judge()
+            self._lanes.outputs.show()
 
     def before_host_read(self, page: int, first: int, last: int) -> None:
         """Bring up to date what is put together when it is read."""

@@ -2,7 +2,9 @@
 
 Samples are taken once per update period, whoever reads. Pre-FEC bit error ratios and frame error ratios need
 FEC-framed traffic: a lane that has none (dark, or a test pattern) counts as half of its bits wrong, adds
-nothing to the statistics, and shows that same value while the interval has no other. Minimum, maximum and
+nothing to the statistics, and shows that same value while the interval has no other. The frame error ratio,
+one for the module, is lost codewords over codewords of all data paths that are framed on each of their lanes;
+a path that is not has no codewords, and adds none; 1 where no path in use is framed. Minimum, maximum and
 average are those of the interval that began with the last freeze; while frozen they stand still [?: what a
 statistic shows in an interval that is not over yet is left open by CMIS; here, its value so far].
 """
@@ -212,22 +214,19 @@ class VdmMonitors:
 
     def _sample(self, now_ns: int) -> None:
         now: dict[tuple[str, int], float] = {}
-        framed: list[LineSignal] = []
-        unframed = False
-        frames = 0.0
-        in_use = False
+        framed: dict[tuple[int, ...], list[LineSignal]] = {}
+        codewords: dict[tuple[int, ...], float] = {}
         laser_temp_c = self._laser_temp_c()
         for lane in self._lanes:
             now["laser_temperature_c", lane] = laser_temp_c + self._laser_error_c[lane]
             path = self._data_paths.path_of_media(lane)
             if path is None or path.state is DataPathState.DPDeactivated:
                 continue
-            in_use = True
+            of_path = framed.setdefault(path.media_lanes, [])
             now["snr_db", lane], now["ltp_db", lane] = self._signals.quality(lane)
             signal = self._signals.ingress(lane)
             if signal is None or not signal.is_traffic:
                 now["prefec_ber", lane] = _NOT_FRAMED_BER
-                unframed = True
                 continue
             app_sel = self._data_paths.config[path.host_lanes[0] - 1].app_sel
             bits = self._applications[app_sel - 1].media_lane_gbps * 1e9 * self._profile.update_s
@@ -242,19 +241,22 @@ class VdmMonitors:
             )
             now["prefec_ber", lane] = errors / bits
             self._remember("prefec_ber", lane, errors / bits)
-            framed.append(signal)
-            frames += bits / CODEWORD_BITS
-        if in_use:
-            if unframed or not framed:
-                now["ferc", 0] = _NOT_FRAMED_FERC
-            else:
-                lost_share = codeword_error_ratio(
-                    [signal.ber for signal in framed], [signal.burst_bits for signal in framed]
+            of_path.append(signal)
+            codewords[path.media_lanes] = codewords.get(path.media_lanes, 0.0) + bits / CODEWORD_BITS
+        if framed:
+            whole = {lanes: signals for lanes, signals in framed.items() if len(signals) == len(lanes)}
+            if whole:
+                frames = sum(codewords[lanes] for lanes in whole)
+                mean = sum(
+                    codewords[lanes]
+                    * codeword_error_ratio([one.ber for one in signals], [one.burst_bits for one in signals])
+                    for lanes, signals in whole.items()
                 )
-                mean = lost_share * frames
                 lost = self._world.noise.poisson(mean, *self._key, "frame errors", now_ns)
                 now["ferc", 0] = min(1.0, lost / frames)
                 self._remember("ferc", 0, now["ferc", 0])
+            else:
+                now["ferc", 0] = _NOT_FRAMED_FERC
         self._now = now
 
     def _remember(self, quantity: str, lane: int, value: float) -> None:

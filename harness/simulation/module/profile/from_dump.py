@@ -29,13 +29,13 @@ from harness.simulation.module.profile.applications import (
 from harness.simulation.module.profile.cdb import EPL_PAGES
 from harness.simulation.module.profile.profile import SECTIONS
 from harness.text import printable_text
+from harness.wiring.pieces import CWDM_NM
 
 BASE = "good-dr4"
 """The profile that is extended."""
 
 _LONGEST_TEXT = 200
 _READY_SHARE, _DATA_PATH_SHARE = 0.4, 0.36
-_CWDM4_NM = (1271.0, 1291.0, 1311.0, 1331.0)
 _CWDM4_FROM_NM = 4.0  # a wavelength so far from all of a lane's is no CWDM grid's middle
 _CWDM4_MIDDLE_NM = 1301.0
 _EPL_PAGES = dict(enumerate(EPL_PAGES))
@@ -298,7 +298,7 @@ class _Learnt:
         nominal_nm = information.get_float(self._image, "NominalWavelength")
         if abs(nominal_nm - _CWDM4_MIDDLE_NM) < _CWDM4_FROM_NM:
             self._learn("medium.multiplexed", lambda: True)
-            return tuple(_CWDM4_NM[lane % 4] for lane in range(self.media_lanes))
+            return tuple(CWDM_NM[lane % 4] for lane in range(self.media_lanes))
         return (nominal_nm,) * self.media_lanes
 
     def _learn_diagnostics(self) -> None:

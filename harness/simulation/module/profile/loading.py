@@ -30,8 +30,8 @@ from harness.simulation.module.profile.profile import SECTIONS, Profile
 from harness.simulation.module.profile.quirks import vendor_name
 from harness.simulation.module.profile.receiver import ReceiverProfile
 from harness.simulation.module.profile.section_reading import has_required_keys, read_section
-from harness.simulation.module.profile.transmitter import shares_lasers
-from harness.tables import Table, TableError, read_table
+from harness.simulation.module.profile.transmitter import beyond_quantum_limit, shares_lasers
+from harness.tables import Table, TableError, did_you_mean, read_table
 from harness.text import printable_text
 
 FOLDER = Path(__file__).resolve().parents[4] / "fixtures" / "modules"
@@ -71,10 +71,18 @@ def _find(name_or_path: str | Path, beside: Path) -> Path:
         return beside / text
     if text not in profile_names():
         known = ", ".join(profile_names()) or "none"
-        raise ProfileError(
-            [f"no module profile named {printable_text(text, longest=_MAX_TEXT)!r}; there are: {known}"]
-        )
+        hint = did_you_mean(text, profile_names()) or f"there are: {known}"
+        if _is_file(beside / f"{text}.toml"):
+            hint = f"the file is meant by ./{printable_text(text, longest=_MAX_TEXT)}.toml"
+        raise ProfileError([f"no module profile named {printable_text(text, longest=_MAX_TEXT)!r}; {hint}"])
     return FOLDER / f"{text}.toml"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _load(path: Path, parents: tuple[Path, ...]) -> tuple[dict[str, Any], Profile]:
@@ -125,8 +133,8 @@ def _build(path: Path, table: Table) -> Profile:
         for key, kind in SECTIONS.items()
     }
     applications = _applications(table, lanes)
-    defects = read_defects(table, lanes)
-    _check_together(table, sections)
+    defects = read_defects(table, lanes, shared_fibre=sections["medium"].multiplexed)
+    _check_together(table, sections, lanes)
     table.end()
     table.finish()
     stated = Profile(
@@ -163,7 +171,7 @@ def _applications(table: Table, media_lanes: int | None) -> tuple[ApplicationPro
     return tuple(found)
 
 
-def _check_together(table: Table, sections: Mapping[str, Any]) -> None:
+def _check_together(table: Table, sections: Mapping[str, Any], lanes: int | None) -> None:
     """What no key says by itself."""
     _check_times(table, sections["timing"], sections["faults"])
     if sections["medium"].multiplexed and shares_lasers(sections["transmitter"]):
@@ -171,6 +179,10 @@ def _check_together(table: Table, sections: Mapping[str, Any]) -> None:
             "transmitter.laser_of_lane",
             "lanes that share a laser have one wavelength, and medium.multiplexed wants one for each lane",
         )
+    if lanes is not None:
+        impossible = beyond_quantum_limit(sections["transmitter"], lanes)
+        if impossible:
+            table.complain("transmitter.slope_mw_per_ma", impossible)
     receiver: ReceiverProfile = sections["receiver"]
     if receiver.los_deassert_dbm < receiver.los_assert_dbm:
         table.complain("receiver.los_deassert_dbm", "must not be below los_assert_dbm")

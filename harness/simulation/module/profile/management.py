@@ -28,7 +28,7 @@ class ManagementProfile:
     page_change_hold_off_s: float = field(metadata=limits(0, 1))
     monitor_update_s: float = field(metadata=limits(0.001, 10))
     lowest_vcc_v: float = field(metadata=limits(0, 3.3))
-    """Below this supply voltage the module is dead."""
+    """Below this supply voltage the module is dead, and draws nothing (under-voltage lockout)."""
     wrong_checksum_page: str = field(default="", metadata={"choices": ("", "00h", "01h", "02h")})
     flat_memory: bool = False
     """Lower memory and page 00h alone; the module is ready as soon as it answers, and emits no light."""
@@ -102,5 +102,5 @@ class PowerProfile:
     leakage_w: float = field(default=0.0, metadata=limits(0, 60))
     """On top of ready; doubles with every ``leakage_doubling_c``, so that the module may heat itself up."""
     leakage_doubling_c: float = field(default=10.0, metadata=limits(5, 100))
-    shutdown_temp_c: float = field(default=105.0, metadata=limits(30, 127))
+    shutdown_temp_c: float = field(default=85.0, metadata=limits(30, 127))
     """Above this reading of its own temperature monitor the module shuts down: ModuleFault, cause 6."""

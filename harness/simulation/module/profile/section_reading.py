@@ -9,16 +9,18 @@ as one number: the same for all lanes; so does a default of one value.
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from harness.simulation.module.profile.rules import PER_LANE, QUAD
-from harness.tables import Table
+from harness.tables import Table, found_words
 
 _LONGEST_TEXT = 200
 _LARGEST_SHOWN = 10**20
+_NUMBER = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 _Section = TypeVar("_Section")
 
@@ -86,6 +88,11 @@ def _list(
     value = table.raw(key)
     if length == PER_LANE and isinstance(value, (int, float)) and not isinstance(value, bool):
         return (_scalar(table, key, item_type, rules),) * (media_lanes or 1)
+    if not isinstance(value, list):
+        table.complain(
+            key, f"expected {_example(item_type, rules, media_lanes, value)}, found {found_words(value)}"
+        )
+        return ()
     entries = table.listed(key)
     if entries is None:
         return ()
@@ -109,6 +116,22 @@ def _list(
         if not low_alarm <= low_warning <= high_warning <= high_alarm:
             table.complain(key, "expected low alarm <= low warning <= high warning <= high alarm")
     return values
+
+
+def _example(item_type: Any, rules: Mapping[str, Any], media_lanes: int | None, given: object) -> str:
+    """What a list is expected to look like: with what was given in it, if that goes."""
+    number = _NUMBER.match(given) if isinstance(given, str) else None
+    if item_type is str:
+        one = f'"{rules["choices"][0]}"'
+    elif isinstance(given, (int, float)) and not isinstance(given, bool):
+        one = _plain(given)
+    else:
+        one = number[0] if number else _plain(rules["low"])
+    if rules.get("length") == PER_LANE:
+        every = ", ".join([one] * (media_lanes or 1))
+        unit = " (its unit is in the key's name)" if number else ""
+        return f"one number for all media lanes, such as {one}{unit}, or one for each, such as [{every}]"
+    return f"a list such as [{', '.join([one] * (rules.get('length') or 1))}]"
 
 
 def _scalar(table: Table, key: str, hint: Any, rules: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.simulation.light.laser import quantum_limit_w_per_a
 from harness.simulation.module.profile.rules import limits, per_lane
 
 
@@ -23,8 +24,9 @@ class TransmitterProfile:
     wavelength_nm: tuple[float, ...] = field(metadata=per_lane(1000, 2000))
     wavelength_slope_nm_per_c: float = field(metadata=limits(0, 1))
     threshold_ma: float = field(metadata=limits(0.1, 1000))
-    slope_mw_per_ma: float = field(metadata=limits(0.0001, 10))
-    """In the fibre of a lane: a laser that feeds two lanes gives so much to each."""
+    slope_mw_per_ma: float = field(metadata=limits(0.0001, 1))
+    """In the fibre of a lane: a laser that feeds two lanes gives so much to each. All lanes of a laser
+    together: at most a photon for each electron, 0.946 mW/mA at 1310 nm."""
     t0_k: tuple[float, ...] = field(metadata=per_lane(1, 10_000))
     t1_k: float = field(metadata=limits(1, 10_000))
     bias_limit_ma: float = field(metadata=limits(0.1, 1000))
@@ -64,8 +66,8 @@ class TransmitterProfile:
     extinction_ratio_supply_db_per_v: float = field(default=0.3, metadata=limits(-10, 10))
     modulator_bias_error: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-0.5, 0.5))
     """Of the modulator's V_pi, away from quadrature."""
-    modulator_bias_error_per_c: float = field(default=0.0001, metadata=limits(-0.01, 0.01))
-    """On top, times the case's distance from 25 C."""
+    modulator_bias_error_per_c: float = field(default=0.0, metadata=limits(-0.01, 0.01))
+    """On top, times the case's distance from 25 C; 0: the modulator's own control holds quadrature."""
     modulator_bias_error_per_khour: float = field(default=0.0003, metadata=limits(-0.1, 0.1))
     """On top, times the age."""
     level_mismatch: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-0.15, 0.15))
@@ -76,6 +78,23 @@ class TransmitterProfile:
     skew_ps: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-1e6, 1e6))
     chirp: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-10, 10))
     """Linewidth enhancement factor of the modulator; 0: a balanced one."""
+
+
+def beyond_quantum_limit(transmitter: TransmitterProfile, media_lanes: int) -> str:
+    """What is wrong when a laser would give more than a photon for each electron; empty: nothing."""
+    lasers = transmitter.laser_of_lane or tuple(range(1, media_lanes + 1))
+    for lane, (laser, wavelength_nm) in enumerate(
+        zip(lasers, transmitter.wavelength_nm, strict=False), start=1
+    ):
+        fed = lasers.count(laser)
+        limit = quantum_limit_w_per_a(wavelength_nm)
+        if fed * transmitter.slope_mw_per_ma > limit:
+            together = f" to each of {fed} lanes" if fed > 1 else ""
+            return (
+                f"{transmitter.slope_mw_per_ma:g} mW/mA{together} is more than a photon for each electron, "
+                f"{limit:.3f} mW/mA from one laser at {wavelength_nm:g} nm (lane {lane})"
+            )
+    return ""
 
 
 def shares_lasers(transmitter: TransmitterProfile) -> bool:

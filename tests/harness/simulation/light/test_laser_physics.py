@@ -215,3 +215,35 @@ def test_below_its_roll_off_more_bias_is_more_light(
     laser = dataclasses.replace(LASER, thermal_resistance_k_per_w=resistance)
     low_w, high_w = (physics.power_at_bias_w(laser, case_c, bias_a) for bias_a in (low_a, low_a + more_a))
     assert high_w >= low_w - 1e-15
+
+
+def test_a_modulator_that_lets_less_through_costs_bias_up_to_the_limit() -> None:
+    # Half of the light: the laser has to give twice its power.
+    half = operating_point(LASER, 25.0, transmission=0.5)
+    assert half.bias_a == pytest.approx(0.012 + 2.4e-3 / 0.03)
+    assert (half.power_w, half.held) == (pytest.approx(2.4e-3), True)
+    third = operating_point(LASER, 25.0, transmission=1.0 / 3.0)
+    assert (third.bias_a, third.held) == (LASER.bias_limit_a, False)
+    assert third.power_w == pytest.approx((0.115 - 0.012) * 0.03)
+
+
+@pytest.mark.parametrize("case_c", [-60.0, 25.0, 150.0])
+@pytest.mark.parametrize("limit_a", [0.1, 1.0])
+@pytest.mark.parametrize("t0_k", [1.0, 60.0, 10_000.0])
+def test_no_junction_gets_hotter_than_a_laser_can_live(case_c: float, limit_a: float, t0_k: float) -> None:
+    furnace = dataclasses.replace(
+        LASER,
+        thermal_resistance_k_per_w=5000.0,
+        series_resistance_ohm=100.0,
+        t0_k=t0_k,
+        bias_limit_a=limit_a,
+    )
+    point = operating_point(furnace, case_c)
+    assert point.junction_c <= physics.HOTTEST_JUNCTION_C
+    assert physics.junction_c(furnace, case_c, 1.0) <= physics.HOTTEST_JUNCTION_C
+    assert all(map(math.isfinite, (point.bias_a, point.threshold_a, point.power_w)))
+
+
+def test_a_photon_for_each_electron_is_0_946_w_per_a_at_1310_nm() -> None:
+    # h c / (q wavelength) = 1.23984 eV um / 1.310 um (textbook).
+    assert physics.quantum_limit_w_per_a(1310.0) == pytest.approx(0.9464, abs=1e-4)

@@ -1,4 +1,4 @@
-"""The modulator against the textbook, and against optics.md section 4."""
+"""The modulator against the textbook: transfer, RLM, extinction ratio and OMAouter worked out by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.signal.pam4 import extinction_ratio_db, rlm
 from harness.simulation.light import modulator as physics
 from harness.simulation.light.beam import even_levels
-from harness.simulation.light.modulator import Modulator, printed_levels
+from harness.simulation.light.modulator import Modulator, mean_transmission, printed_levels
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,17 @@ def test_no_temperature_or_supply_takes_a_modulator_out_of_what_exists() -> None
     levels = physics.levels(lane, case_c=110.0, vcc_v=2.7)
     assert 0.0 <= levels[0] < levels[3]
     assert physics.bandwidth_hz(lane, 110.0) == pytest.approx(3.4e9)
+
+
+def test_a_moved_bias_point_lets_another_share_through() -> None:
+    # Small swings: sin^2 of 45 degrees and 0.15 of 90 degrees is 0.727, over 0.5 (textbook).
+    swing_db = 0.001
+    assert mean_transmission(Modulator(swing_db, bias_error=0.15), 25.0) == pytest.approx(1.45399, abs=1e-4)
+    assert mean_transmission(Modulator(swing_db, bias_error=-0.15), 25.0) == pytest.approx(0.54601, abs=1e-4)
+    # 5 dB: 0.709 instead of 0.5.
+    assert mean_transmission(Modulator(5.0, bias_error=0.15), 25.0) == pytest.approx(1.418, abs=2e-3)
+
+
+@pytest.mark.parametrize("level_mismatch", [-0.15, 0.0, 0.15])
+def test_at_quadrature_nothing_changes(level_mismatch: float) -> None:
+    assert mean_transmission(Modulator(5.0, level_mismatch=level_mismatch), 70.0) == 1.0

@@ -52,7 +52,7 @@ def beam(
 
 @pytest.mark.parametrize(("bandwidth", "tdecq_db"), [(0.75, 0.73), (0.60, 0.97), (0.40, 1.92)])
 def test_tdecq_of_a_slow_transmitter_is_the_reference_s(bandwidth: float, tdecq_db: float) -> None:
-    """optics.md section 5: a transmitter of b fb in front of the reference receiver, +/-0.03 dB."""
+    """Check values: a transmitter of b fb in front of the reference receiver, +/-0.03 dB."""
     modulation = Modulation(even_levels(5.0), bandwidth_hz=bandwidth * BAUD)
     trace = seen_by_oscilloscope([beam(SSPRQ, modulation)], SSPRQ, CLEAN, samples_per_ui=8)
     result = tdecq(trace, symbols_of(SSPRQ), reference_filter_applied=True)

@@ -118,21 +118,43 @@ def test_a_profile_that_extends_has_the_defects_below_it_or_its_own_not_twice(tm
     [
         (table("dust"), "defect[1].kind: there is no defect of that kind; there are: "),
         ("[[defect]]", "defect[1].kind: is missing"),
-        ("[[defect]]\nkind = 3", "defect[1].kind: expected a string"),
+        ("[[defect]]\nkind = 3", "defect[1].kind: expected text, found the number 3"),
         ("defect = [1]", "defect[1]: expected a table"),
         ('[defect]\nkind = "x"', "defect: expected an array of tables"),
         (table(MODULE_KIND, severity=1.5), "defect[1].severity: 1.5 is not within 0 .. 1"),
         (table(MODULE_KIND, severity="nan"), "defect[1].severity: nan is not a finite number"),
         (table(MODULE_KIND, lanes=[1]), "defect[1].lanes: excess_power is of the whole module"),
-        (table(MODULE_KIND, lane=1), "defect[1].lane: unknown key; known here: kind, lanes, severity"),
+        (table(MODULE_KIND, lane=1), "defect[1].lane: unknown key; did you mean lanes?"),
         (table(LANE_KIND, lanes=[1, 5]), "defect[1].lanes: 5, but the module has 4"),
         (table(LANE_KIND, lanes=[0]), "defect[1].lanes[1]: 0 is not within 1 .. 8"),
-        (table(LANE_KIND, lanes=3), "defect[1].lanes: expected a list"),
+        (table(LANE_KIND, lanes=3), "defect[1].lanes: expected a list such as [3], found the number 3"),
         (table(LANE_KIND, lanes=[]), "defect[1].lanes: expected one media lane at least"),
         (table(LANE_KIND, lanes=[2, 2]), "defect[1].lanes: a lane is there twice"),
-        (f"{table(MODULE_KIND)}\n{table(MODULE_KIND)}", "defect[2].kind: excess_power is stated already"),
-        (f"{table(LANE_KIND)}\n{table(LANE_KIND, lanes=[4])}", "tx_power_miscalibration on media lane 4 is"),
+        (
+            f"{table(MODULE_KIND)}\n{table(MODULE_KIND)}",
+            "defect[2].kind: excess_power is stated already: defect[1]",
+        ),
+        (
+            f"{table(LANE_KIND)}\n{table(LANE_KIND, lanes=[4])}",
+            "defect[2].kind: tx_power_miscalibration is stated already: media lane 4 in defect[1]",
+        ),
         ("\n".join([table(MODULE_KIND)] * 65), "defect: at most 64 tables [[defect]], found 65"),
+        (table("high_rim"), "defect[1].kind: there is no defect of that kind; did you mean high_rin?"),
+        (table("demux_leak"), "defect[1].kind: demux_leak needs lanes that share a fibre"),
+        ("[transmiter]\nage_hours = 1.0", "transmiter: unknown key; did you mean transmitter?"),
+        ("[transmitter]\nage_hour = 1.0", "transmitter.age_hour: unknown key; did you mean age_hours?"),
+        (
+            '[receiver]\nthermal_noise_uw = "7.6 uW"',
+            "such as 7.6 (its unit is in the key's name), or one for each, such as [7.6, 7.6, 7.6, 7.6]",
+        ),
+        (
+            "[transmitter]\nslope_mw_per_ma = 0.95",
+            "0.95 mW/mA is more than a photon for each electron, 0.946",
+        ),
+        (
+            "[transmitter]\nslope_mw_per_ma = 0.5\nlaser_of_lane = [1, 1, 2, 3]",
+            "0.5 mW/mA to each of 2 lanes is more than a photon for each electron",
+        ),
         ("[timing]\nbring_up_excess = 0.5", "timing.bring_up_excess: above 0 it needs faults.slower_than"),
     ],
 )
@@ -150,3 +172,33 @@ def test_a_module_that_is_nothing_but_its_memory_has_none(tmp_path: Path) -> Non
     assert load_profile(written(tmp_path, pages)).defects == ()
     with pytest.raises(ProfileError, match="defect: a module that stands still has none"):
         load_profile(written(tmp_path, f"{pages}{table(MODULE_KIND)}"))
+
+
+def test_lanes_that_have_a_defect_already_are_named_in_one_line_with_their_table(tmp_path: Path) -> None:
+    text = "\n".join(
+        [
+            table(LANE_KIND, lanes=[1]),
+            table(MODULE_KIND),
+            table(LANE_KIND, lanes=[3]),
+            table(LANE_KIND, lanes=[3, 1, 2]),
+        ]
+    )
+    with pytest.raises(ProfileError) as caught:
+        load_profile(written(tmp_path, text))
+    (line,) = caught.value.complaints
+    wanted = f"{LANE_KIND} is stated already: media lane 1 in defect[1], media lane 3 in defect[3]"
+    assert line.endswith(f"defect[4].kind: {wanted}")
+
+
+def test_a_module_whose_lanes_share_a_fibre_can_leak(tmp_path: Path) -> None:
+    assert load_profile(written(tmp_path, table("demux_leak"), base="good-fr4")).defects
+
+
+def test_a_name_that_is_nearly_right_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ProfileError, match=r"no module profile named 'good-dr5'; did you mean good-dr4"):
+        load_profile("good-dr5")
+    written(tmp_path, "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ProfileError, match=r"named 'mine'; the file is meant by \./mine\.toml"):
+        load_profile("mine")
+    assert load_profile("./mine.toml").name == "mine"

@@ -227,7 +227,7 @@ def test_an_over_temperature_that_nobody_looked_at_stays_latched(bench: ModuleBe
     bench.activate()
     bench.world.advance(0.5)
     module = _clear_flags(bench)
-    bench.surroundings.case_c = 95.0
+    bench.surroundings.case_c = 82.0
     bench.world.advance(30.0)
     bench.surroundings.case_c = 25.0
     bench.world.advance(5.0)
@@ -240,7 +240,7 @@ def test_a_module_without_supply_or_in_reset_watches_nothing(bench: ModuleBench)
     bench.power_on()
     module = _clear_flags(bench)
     bench.host.pins.set_reset(asserted=True)
-    bench.surroundings.case_c = 95.0
+    bench.surroundings.case_c = 82.0
     bench.world.advance(1.0)
     bench.surroundings.case_c = 25.0
     bench.host.pins.set_reset(asserted=False)

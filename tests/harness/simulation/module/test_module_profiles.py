@@ -49,7 +49,7 @@ def test_a_profile_that_extends_another_differs_in_what_it_states() -> None:
     ("text", "said"),
     [
         ("[transmitter]\naverage_launch_power_dbm = [1.0, 1.0]", "launch_power_dbm: expected 4 values"),
-        ('[transmitter]\nwander_db = "much"', "transmitter.wander_db: expected a number, found str"),
+        ('[transmitter]\nwander_db = "much"', "transmitter.wander_db: expected a number, found the text"),
         ("[transmitter]\nwander_db = nan", "transmitter.wander_db: nan is not a finite number"),
         ("[transmitter]\nwander_db = 4", "transmitter.wander_db: 4 is not within 0 .. 3"),
         ("[transmitter]\nbrightness = 3", "transmitter.brightness: unknown key"),

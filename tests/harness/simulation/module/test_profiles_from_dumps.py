@@ -187,7 +187,7 @@ def test_a_dump_without_page_00h_is_no_module() -> None:
         ('"00h" = "00"', "memory.pages.00h: expected 128 bytes of 2 hexadecimal digits each, found 1"),
         ('"00h" = "zz"', "memory.pages.00h: expected hexadecimal digits"),
         ('"00h" = ""', "memory.pages.00h: is empty"),
-        ('"00h" = 5', "memory.pages.00h: expected a string"),
+        ('"00h" = 5', "memory.pages.00h: expected text"),
         ('"1h" = "00"', "memory.pages.1h: is no name of a page"),
         ('"01h@1" = "00"', "memory.pages.01h@1: pages below 10h have no banks"),
         ('"10h@256" = "00"', "memory.pages.10h@256: is no name of a page"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from drivers.units import dbm_from_w
 from harness.signal.filters import bessel_thomson_4, noise_bandwidth_hz, reference_bandwidth_hz
 from harness.signal.pam4 import levels, outer_levels
 from harness.signal.patterns import pattern
-from harness.signal.rin import rin_oma_db_hz, square_wave
+from harness.signal.rin import Definition, rin_oma_db_hz, rin_oma_of_laser_db_hz, square_wave
 from harness.signal.tdecq import tdecq
 from harness.simulation.light.beam import PAM4_RATE_BD, Beam
 from harness.simulation.light.waveform import optical_waveform
@@ -132,6 +132,20 @@ def test_at_severity_1_every_specimen_shows_it_at_every_temperature(kind: str, c
     for specimen in (1, 2):
         value = shown.measure(beam_of(bad, case_c=case_c, specimen=specimen))
         assert value > shown.limit if shown.above else value < shown.limit
+
+
+@pytest.mark.parametrize("definition", get_args(Definition))
+@pytest.mark.parametrize("case_c", [0.0, 25.0, 70.0])
+def test_a_noisy_laser_is_out_by_both_definitions_in_every_specimen(
+    definition: Definition, case_c: float
+) -> None:
+    bad = DEFECTS["high_rin"].apply(GOOD, (LANE,), 1.0)
+    for specimen in range(40):
+        light = beam_of(bad, case_c=case_c, specimen=specimen).modulation
+        shown_db_hz = rin_oma_of_laser_db_hz(
+            light.rin_db_hz, light.extinction_ratio_db, definition=definition
+        )
+        assert shown_db_hz > -136.0 + 3.0
 
 
 @pytest.mark.parametrize("kind", SHOWN)

@@ -32,7 +32,7 @@ SPECIMENS = range(20)
 
 @dataclass(frozen=True)
 class TxLimits:
-    """Per lane (optics.md sections 1 and 2)."""
+    """Per lane (802.3 Table 124-6; the MSA of 400G-FR4 and 400G-LR4-10)."""
 
     power_dbm: tuple[float, float]
     oma_dbm: tuple[float, float]
@@ -118,14 +118,16 @@ def test_a_specimen_is_the_same_whoever_asks_and_in_whatever_order() -> None:
 
 
 def test_age_takes_bias_and_moves_the_modulator(changed: Callable[..., Profile]) -> None:
-    new, old = (
-        transmitters_of(changed(transmitter={"age_hours": hours, "modulator_bias_error_per_khour": 0.0005}))
-        for hours in (0.0, 50_000.0)
-    )
+    def of_age(hours: float, drift: float) -> Transmitters:
+        return transmitters_of(
+            changed(transmitter={"age_hours": hours, "modulator_bias_error_per_khour": drift})
+        )
+
+    new, old, drifted = of_age(0.0, 0.0005), of_age(50_000.0, 0.0), of_age(50_000.0, 0.0005)
     assert old.bias_a(1, 25.0) > 1.05 * new.bias_a(1, 25.0)
     assert old.monitor_power_w(1, 25.0) == pytest.approx(new.monitor_power_w(1, 25.0))
     assert old.modulation(1, 25.0, 3.3).rin_db_hz > new.modulation(1, 25.0, 3.3).rin_db_hz
-    assert rlm(old.modulation(1, 25.0, 3.3).levels) < rlm(new.modulation(1, 25.0, 3.3).levels) - 0.02
+    assert rlm(drifted.modulation(1, 25.0, 3.3).levels) < rlm(new.modulation(1, 25.0, 3.3).levels) - 0.02
 
 
 def test_power_and_extinction_ratio_follow_the_supply() -> None:
@@ -217,3 +219,45 @@ def test_light_of_a_lane_that_is_off_or_dead_carries_nothing(
     bench.world.advance(0.3)
     lights: list[Modulation] = [bench.module.launched(port)[0].modulation for port in (1, 2, 3, 4)]
     assert [light is STEADY for light in lights] == [False, True, False, True]
+
+
+class TestBiasPointOfAModulator:
+    """The monitor sits behind the modulator: what that lets through, the laser's bias makes up for."""
+
+    @pytest.mark.parametrize("error", [0.15, -0.15])
+    def test_the_bias_follows_and_the_power_stays(
+        self, changed: Callable[..., Profile], error: float
+    ) -> None:
+        good = transmitters_of(changed(transmitter={"modulator_bias_error": (0.0,) * 4}))
+        moved = transmitters_of(changed(transmitter={"modulator_bias_error": (0.0, error, 0.0, 0.0)}))
+        share = 0.709 / 0.5 if error > 0.0 else 0.291 / 0.5
+        threshold_a = 0.012 * np.exp(5.0 / 60)  # a junction 5 C above the case
+        above = (moved.bias_a(2, 25.0) - threshold_a) / (good.bias_a(2, 25.0) - threshold_a)
+        assert above == pytest.approx(1.0 / share, rel=5e-3)
+        assert moved.monitor_power_w(2, 25.0) == pytest.approx(good.monitor_power_w(2, 25.0))
+        assert moved.launch_power_w(2, 25.0, 3.3) == pytest.approx(good.launch_power_w(2, 25.0, 3.3))
+        assert moved.bias_a(1, 25.0) == good.bias_a(1, 25.0)
+
+    def test_at_the_limit_the_power_falls(self, changed: Callable[..., Profile]) -> None:
+        dim = transmitters_of(changed(transmitter={"modulator_bias_error": (0.0, -0.35, 0.0, 0.0)}))
+        good = transmitters_of(changed(transmitter={}))
+        assert dim.bias_a(2, 25.0) == 0.115
+        assert dim.launch_power_w(2, 25.0, 3.3) < 0.6 * good.launch_power_w(2, 25.0, 3.3)
+        assert dim.monitor_power_w(2, 25.0) < 0.6 * good.monitor_power_w(2, 25.0)
+        assert not dim.failed(2, 25.0)
+
+    def test_one_loop_holds_the_sum_of_two_lanes_and_each_follows_its_modulator(
+        self, changed: Callable[..., Profile]
+    ) -> None:
+        two = {"laser_of_lane": (1, 1, 2, 2)}
+        good = transmitters_of(changed(transmitter=two))
+        moved = transmitters_of(changed(transmitter={**two, "modulator_bias_error": (0.15, 0.0, 0.0, 0.0)}))
+        seen = [
+            [transmitters.monitor_power_w(lane, 25.0) for lane in (1, 2)] for transmitters in (good, moved)
+        ]
+        assert sum(seen[1]) == pytest.approx(sum(seen[0]))
+        ratio = (seen[1][0] / seen[1][1]) / (seen[0][0] / seen[0][1])
+        assert ratio == pytest.approx(0.709 / 0.5, rel=5e-3)
+        assert moved.launch_power_w(2, 25.0, 3.3) < 0.9 * good.launch_power_w(2, 25.0, 3.3)
+        assert moved.bias_a(1, 25.0) == moved.bias_a(2, 25.0) < good.bias_a(1, 25.0)
+        assert moved.bias_a(3, 25.0) == good.bias_a(3, 25.0)

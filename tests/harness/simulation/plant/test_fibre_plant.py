@@ -233,7 +233,7 @@ def test_lanes_that_share_a_fibre_arrive_together():
     made = multiplexed()
     made.set_routes("optical_switch", {1: 17})
     half = 10**-0.3
-    assert made.power_w("power_meter", 1) == pytest.approx(4e-3 * half)
+    assert made.power_w("power_meter", 1) == pytest.approx(4e-3 * half, rel=1e-4)
     assert made.wavelength_nm("power_meter", 1) == pytest.approx((1271.0 + 2 * 1291.0 + 1311.0) / 4)
     assert made.power_w("power_meter", 2) == 0.0  # there is no second fibre
 
@@ -243,5 +243,7 @@ def test_beams_keep_apart_in_a_fibre():
     made.set_routes("optical_switch", {1: 30})
     half = 10**-0.3
     light = made.rx_light(1)
-    assert [beam.power_w for beam in light] == pytest.approx([1e-3 * half, 2e-3 * half, 1e-3 * half])
+    assert [beam.power_w for beam in light] == pytest.approx(
+        [1e-3 * half, 2e-3 * half, 1e-3 * half], rel=1e-4
+    )
     assert [beam.wavelength_nm for beam in light] == [1271.0, 1291.0, 1311.0]

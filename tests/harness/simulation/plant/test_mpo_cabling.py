@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from drivers.errors import BenchError
 from harness.simulation.light.beam import Beam, total_power_w
 from harness.simulation.plant import FibrePlant
-from harness.simulation.plant.cabling import POSITIONS, Cabling, permutation, port_at, position
+from harness.simulation.plant.cabling import (
+    POSITIONS,
+    Cabling,
+    check_cable_fault,
+    permutation,
+    port_at,
+    position,
+)
 from harness.simulation.world import World
 from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Leg, Splitter, Wiring, parse_port
@@ -84,13 +91,13 @@ def test_what_the_faults_make_does_not_depend_on_when_they_began(faults):
 
 def test_a_duplex_connector_has_one_way_to_be_wrong():
     cabling = Cabling(1)
-    cabling.check(TYPE_A)
+    check_cable_fault(TYPE_A, 1)
     cabling.become([TYPE_A])
     assert (cabling.leg_of("tx1"), cabling.leg_of("rx1")) == ("rx1", "tx1")
     assert (cabling.port_of("rx1"), cabling.port_of("tx1")) == ("tx1", "rx1")
     for fault in (FLIP, TYPE_C, CASSETTE):
         with pytest.raises(BenchError, match="duplex connector"):
-            cabling.check(fault)
+            check_cable_fault(fault, 1)
 
 
 @pytest.mark.parametrize("pairs", [0, 2, 8])
@@ -156,6 +163,22 @@ def test_it_runs_backwards_through_a_matrix_too():
         made.set_routes("optical_switch", {1: 17})
         (beam,) = made.rx_light(1)
         assert (beam.source, beam.power_w) == ("module.tx1", pytest.approx(1e-3 * 10**-0.2))
+
+
+def test_both_directions_of_a_pass_lose_the_same_however_uncertain():
+    loop = [("module.tx1", "optical_switch.1"), ("optical_switch.17", "module.rx1")]
+    wiring = Wiring(
+        [Fibre(parse_port(start), parse_port(end), 1.0, 0.5) for start, end in loop],
+        {"optical_switch": InsertionLoss(2.0, 1.0)},
+    )
+    for seed in range(20):
+        powers_w = []
+        for faults in ((), (FLIP,)):
+            made = FibrePlant(World(seed), wiring, faults=faults)
+            made.connect_module(Body())
+            made.set_routes("optical_switch", {1: 17})
+            powers_w.append(total_power_w(made.rx_light(1)))
+        assert powers_w[0] == pytest.approx(powers_w[1], rel=1e-12)
 
 
 def test_it_does_not_turn_round_in_an_attenuator():

@@ -14,7 +14,7 @@ from harness.simulation.module.profile.defects.transmitter import TRANSMITTER_DE
 from harness.simulation.module.profile.profile import Profile
 from harness.simulation.module.profile.section_reading import read_section
 from harness.simulation.module.profile.stated_defect import MOST_DEFECTS, StatedDefect
-from harness.tables import Table
+from harness.tables import Table, did_you_mean
 
 DEFECTS: Mapping[str, Defect] = {
     defect.kind: defect for defect in (*TRANSMITTER_DEFECTS, *RECEIVER_DEFECTS, *BODY_DEFECTS)
@@ -24,10 +24,11 @@ DEFECTS: Mapping[str, Defect] = {
 __all__ = ["DEFECTS", "Defect", "StatedDefect", "read_defects", "with_defects"]
 
 
-def read_defects(table: Table, media_lanes: int | None) -> tuple[StatedDefect, ...]:
+def read_defects(table: Table, media_lanes: int | None, *, shared_fibre: bool) -> tuple[StatedDefect, ...]:
     """The tables ``[[defect]]`` of a profile; complaints are the table's.
 
-    ``media_lanes`` None: a module that is nothing but its memory, which has no defects.
+    ``media_lanes`` None: a module that is nothing but its memory, which has no defects. ``shared_fibre``: its
+    lanes share one.
     """
     listed = table.tables("defect")
     if listed and media_lanes is None:
@@ -36,21 +37,24 @@ def read_defects(table: Table, media_lanes: int | None) -> tuple[StatedDefect, .
     if len(listed) > MOST_DEFECTS:
         table.complain("defect", f"at most {MOST_DEFECTS} tables [[defect]], found {len(listed)}")
         return ()
-    found: list[StatedDefect] = []
-    for part in listed:
+    found: dict[int, StatedDefect] = {}
+    for number, part in enumerate(listed, start=1):
         stated = read_section(part, StatedDefect, None)
         kind = DEFECTS.get(stated.kind)
         if kind is None:
             if isinstance(part.raw("kind"), str):
-                part.complain(
-                    "kind", f"there is no defect of that kind; there are: {', '.join(sorted(DEFECTS))}"
-                )
+                hint = did_you_mean(stated.kind, DEFECTS) or f"there are: {', '.join(sorted(DEFECTS))}"
+                part.complain("kind", f"there is no defect of that kind; {hint}")
             continue
+        if kind.in_shared_fibre and not shared_fibre:
+            part.complain(
+                "kind",
+                f"{kind.kind} needs lanes that share a fibre, and here each has its own (medium.multiplexed)",
+            )
         lanes = _lanes(part, kind, stated, media_lanes or 1)
-        for other in found:
-            _complain_if_twice(part, stated.kind, lanes, other)
-        found.append(StatedDefect(kind=stated.kind, lanes=lanes, severity=stated.severity))
-    return tuple(found)
+        _complain_if_twice(part, stated.kind, lanes, found)
+        found[number] = StatedDefect(kind=stated.kind, lanes=lanes, severity=stated.severity)
+    return tuple(found.values())
 
 
 def _lanes(part: Table, kind: Defect, stated: StatedDefect, media_lanes: int) -> tuple[int, ...]:
@@ -70,11 +74,18 @@ def _lanes(part: Table, kind: Defect, stated: StatedDefect, media_lanes: int) ->
     return tuple(sorted(set(stated.lanes)))
 
 
-def _complain_if_twice(part: Table, kind: str, lanes: Sequence[int], other: StatedDefect) -> None:
-    common = sorted(set(lanes) & set(other.lanes))
-    if other.kind == kind and (common or not lanes):
-        where = f" on media lane {common[0]}" if common else ""
-        part.complain("kind", f"{kind}{where} is stated already")
+def _complain_if_twice(
+    part: Table, kind: str, lanes: Sequence[int], before: Mapping[int, StatedDefect]
+) -> None:
+    """One complaint; ``before``: the defects of the tables before this one, by their number."""
+    of_kind = {number: other for number, other in before.items() if other.kind == kind}
+    if not lanes:
+        where = [f"defect[{number}]" for number in of_kind]
+    else:
+        first = {lane: number for number, other in reversed(of_kind.items()) for lane in other.lanes}
+        where = [f"media lane {lane} in defect[{first[lane]}]" for lane in lanes if lane in first]
+    if where:
+        part.complain("kind", f"{kind} is stated already: {', '.join(where)}")
 
 
 def with_defects(profile: Profile) -> Profile:

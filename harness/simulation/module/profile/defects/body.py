@@ -5,29 +5,15 @@ What data sheets allow monitors: temperature 3 C, supply 3 %, power 3 dB, bias 1
 
 from __future__ import annotations
 
-from harness.simulation.module.profile.defects.defect import Apply, Defect, on_lanes, with_section
+from harness.simulation.module.profile.defects.defect import (
+    Apply,
+    Defect,
+    more,
+    more_on_lanes,
+    on_lanes,
+    with_section,
+)
 from harness.simulation.module.profile.profile import Profile
-
-
-def _more(section: str, key: str, at_1: float) -> Apply:
-    """Adds ``at_1`` times the severity to a number of the whole module."""
-
-    def apply(profile: Profile, _lanes: tuple[int, ...], severity: float) -> Profile:
-        value = getattr(getattr(profile, section), key) + at_1 * severity
-        return with_section(profile, section, **{key: value})
-
-    return apply
-
-
-def _more_on_lanes(section: str, key: str, at_1: float) -> Apply:
-    """Adds ``at_1`` times the severity to a lane's number."""
-
-    def apply(profile: Profile, lanes: tuple[int, ...], severity: float) -> Profile:
-        values = getattr(getattr(profile, section), key)
-        changed = on_lanes(values, lanes, lambda value: value + at_1 * severity)
-        return with_section(profile, section, **{key: changed})
-
-    return apply
 
 
 def _stuck(key: str) -> Apply:
@@ -61,35 +47,35 @@ BODY_DEFECTS: tuple[Defect, ...] = (
         per_lane=False,
         at_1="temperature monitor 6 °C high",
         shown_by="temperature monitor beside the case's sensor: off by more than 3 °C",
-        apply=_more("monitors", "temperature_offset_c", 6.0),
+        apply=more("monitors", "temperature_offset_c", 6.0),
     ),
     Defect(
         "vcc_miscalibration",
         per_lane=False,
         at_1="supply monitor 6 % high",
         shown_by="supply monitor beside the voltage at the connector: off by more than 3 %",
-        apply=_more("monitors", "vcc_offset_percent", 6.0),
+        apply=more("monitors", "vcc_offset_percent", 6.0),
     ),
     Defect(
         "tx_power_miscalibration",
         per_lane=True,
         at_1="TxPower monitor 6 dB high",
         shown_by="TxPower monitor beside the power meter: off by more than 3 dB",
-        apply=_more_on_lanes("monitors", "tx_power_monitor_offset_db", 6.0),
+        apply=more_on_lanes("monitors", "tx_power_monitor_offset_db", 6.0),
     ),
     Defect(
         "rx_power_miscalibration",
         per_lane=True,
         at_1="RxPower monitor 6 dB high",
         shown_by="RxPower monitor beside the known power at the receiver: off by more than 3 dB",
-        apply=_more_on_lanes("monitors", "rx_power_monitor_offset_db", 6.0),
+        apply=more_on_lanes("monitors", "rx_power_monitor_offset_db", 6.0),
     ),
     Defect(
         "bias_miscalibration",
         per_lane=True,
         at_1="TxBias monitor 20 % high",
         shown_by="TxBias monitor beside other modules of the type: off by more than 10 %; alarm when hot",
-        apply=_more_on_lanes("monitors", "bias_monitor_offset_percent", 20.0),
+        apply=more_on_lanes("monitors", "bias_monitor_offset_percent", 20.0),
     ),
     Defect(
         "stuck_temperature_monitor",
@@ -109,7 +95,9 @@ BODY_DEFECTS: tuple[Defect, ...] = (
         "stuck_tx_power_monitor",
         per_lane=True,
         at_1=_STANDS_STILL,
-        shown_by="TxPower monitor after OutputDisableTx: still shows light",
+        shown_by=(
+            "TxPower monitor after OutputDisableTx, if there was light 30 s after power-up: still shows light"
+        ),
         apply=_stuck_on_lanes("tx_power_monitor_stuck"),
     ),
     Defect(
@@ -123,21 +111,24 @@ BODY_DEFECTS: tuple[Defect, ...] = (
         "stuck_bias_monitor",
         per_lane=True,
         at_1=_STANDS_STILL,
-        shown_by="TxBias monitor at 0 and 70 °C, or after OutputDisableTx: does not move",
+        shown_by=(
+            "TxBias monitor at 0 and 70 °C: does not move; after OutputDisableTx, if there was light 30 s "
+            "after power-up: still shows bias"
+        ),
         apply=_stuck_on_lanes("bias_monitor_stuck"),
     ),
     Defect(
         "thermal_runaway",
         per_lane=False,
         at_1=(
-            "0.6 W of leakage at 25 °C, doubling every `power.leakage_doubling_c`: no stable temperature in "
-            "still air at 23 °C"
+            "0.05 W of leakage at 25 °C, doubling every `power.leakage_doubling_c`: no stable temperature in "
+            "still air of 50 °C"
         ),
         shown_by=(
-            "supply current when hot: more than advertised (00h:201); case temperature without airflow: "
-            "climbs until the module shuts down (ModuleFault, cause 6)"
+            "power consumption at 70 °C: more than advertised (00h:201); case temperature in still air of "
+            "50 °C: climbs until the module shuts down (ModuleFault, cause 6), at less than 4.5 A"
         ),
-        apply=_more("power", "leakage_w", 0.6),
+        apply=more("power", "leakage_w", 0.05),
     ),
     Defect(
         "excess_power",
@@ -151,13 +142,13 @@ BODY_DEFECTS: tuple[Defect, ...] = (
         per_lane=False,
         at_1="launch power moves by 28 dB/V",
         shown_by="average launch power at 3.135 V and 3.465 V: below -2.9 dBm and above 4.0 dBm",
-        apply=_more("transmitter", "supply_db_per_v", 28.0),
+        apply=more("transmitter", "supply_db_per_v", 28.0),
     ),
     Defect(
         "slow_bring_up",
         per_lane=False,
         at_1="ModulePwrUp, DPInit and DPTxTurnOn longer by 1.5 times what is advertised",
         shown_by="time from the request to the state (11h:128, lower:3): above 01h:144, 01h:167-168",
-        apply=_more("timing", "bring_up_excess", 1.5),
+        apply=more("timing", "bring_up_excess", 1.5),
     ),
 )

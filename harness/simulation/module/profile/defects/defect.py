@@ -6,6 +6,7 @@ The physics knows parameters only, never defects: a kind is applied once, when i
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ class Defect:
     """One kind of defect.
 
     ``at_1``: what a severity of 1 means, with its unit. ``shown_by``: the measurement that shows it, and the
-    limit that it crosses.
+    limit that it crosses. ``in_shared_fibre``: only a module whose lanes share a fibre can have it.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Defect:
     at_1: str
     shown_by: str
     apply: Apply
+    in_shared_fibre: bool = False
 
 
 def with_section(profile: Profile, section: str, **values: Any) -> Profile:
@@ -46,3 +48,26 @@ def on_lanes(
 ) -> tuple[float, ...]:
     """Values per media lane, of which those of ``lanes`` (1..) are changed."""
     return tuple(change(value) if lane in lanes else value for lane, value in enumerate(values, start=1))
+
+
+def more(section: str, key: str, at_1: float) -> Apply:
+    """Adds ``at_1`` times the severity to a number of the whole module."""
+
+    def apply(profile: Profile, _lanes: tuple[int, ...], severity: float) -> Profile:
+        value = getattr(getattr(profile, section), key) + at_1 * severity
+        return with_section(profile, section, **{key: value})
+
+    return apply
+
+
+def more_on_lanes(
+    section: str, key: str, at_1: float, *, least: float = -math.inf, most: float = math.inf
+) -> Apply:
+    """Adds ``at_1`` times the severity to the lanes' numbers, within what the key may hold."""
+
+    def apply(profile: Profile, lanes: tuple[int, ...], severity: float) -> Profile:
+        values = getattr(getattr(profile, section), key)
+        changed = on_lanes(values, lanes, lambda value: max(least, min(most, value + at_1 * severity)))
+        return with_section(profile, section, **{key: changed})
+
+    return apply

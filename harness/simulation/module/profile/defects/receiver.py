@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from harness.simulation.module.profile.defects.defect import Apply, Defect, on_lanes, with_section
+from harness.simulation.module.profile.defects.defect import Defect, more_on_lanes, with_section
 from harness.simulation.module.profile.profile import Profile
 
 _HIGHEST_PROPAGATION = 0.95
-
-
-def _more(key: str, at_1: float, *, most: float | None = None, least: float | None = None) -> Apply:
-    """Adds ``at_1`` times the severity to a lane's number, within what the key may hold."""
-
-    def change(value: float, severity: float) -> float:
-        value += at_1 * severity
-        if most is not None:
-            value = min(most, value)
-        return value if least is None else max(least, value)
-
-    def apply(profile: Profile, lanes: tuple[int, ...], severity: float) -> Profile:
-        values = on_lanes(getattr(profile.receiver, key), lanes, lambda value: change(value, severity))
-        return with_section(profile, "receiver", **{key: values})
-
-    return apply
 
 
 _LOS_SHIFT_DB = 6.0
@@ -46,31 +30,31 @@ RECEIVER_DEFECTS: tuple[Defect, ...] = (
             "receiver sensitivity of the lane beside the others: above -3.9 dBm OMAouter; RxPower monitor: "
             "more than 3 dB low"
         ),
-        apply=_more("coupling_loss_db", 4.0),
+        apply=more_on_lanes("receiver", "coupling_loss_db", 4.0),
     ),
     Defect(
         "receiver_overload",
         per_lane=True,
         at_1="amplifier compresses by 1 dB at 6 dB less power",
         shown_by="bit error ratio at 4.0 dBm average receive power: above 2.4e-4, and better with less light",
-        apply=_more("overload_dbm", -6.0, least=-30.0),
+        apply=more_on_lanes("receiver", "overload_dbm", -6.0, least=-30.0),
     ),
     Defect(
         "noisy_tia",
         per_lane=True,
         at_1="15 µW more thermal noise, rms, as optical power",
         shown_by="receiver sensitivity: above -3.9 dBm OMAouter; the waterfall keeps its slope",
-        apply=_more("thermal_noise_uw", 15.0),
+        apply=more_on_lanes("receiver", "thermal_noise_uw", 15.0),
     ),
     Defect(
         "crosstalk",
         per_lane=True,
         at_1="neighbouring lanes 30 dB stronger in the lane's amplifier",
         shown_by=(
-            "receiver sensitivity with the other lanes at 4.2 dBm OMAouter: above -3.9 dBm; good while they are "
-            "dark"
+            "receiver sensitivity with the other lanes at 4.2 dBm OMAouter: above -3.9 dBm; good while they "
+            "are dark"
         ),
-        apply=_more("crosstalk_db", -30.0, least=0.0),
+        apply=more_on_lanes("receiver", "crosstalk_db", -30.0, least=0.0),
     ),
     Defect(
         "los_thresholds_off",
@@ -84,13 +68,14 @@ RECEIVER_DEFECTS: tuple[Defect, ...] = (
         per_lane=True,
         at_1="three of four wrong symbols make the next one wrong",
         shown_by="FEC symbol errors per codeword: an excess over the binomial from bin 6 up (bursts)",
-        apply=_more("error_propagation", 0.75, most=_HIGHEST_PROPAGATION),
+        apply=more_on_lanes("receiver", "error_propagation", 0.75, most=_HIGHEST_PROPAGATION),
     ),
     Defect(
         "demux_leak",
         per_lane=True,
         at_1="20 dB less isolation from other wavelengths in a shared fibre",
         shown_by="bit error ratio with all wavelengths lit: above 2.4e-4; good with the lane's own alone",
-        apply=_more("demux_isolation_db", -20.0, least=0.0),
+        apply=more_on_lanes("receiver", "demux_isolation_db", -20.0, least=0.0),
+        in_shared_fibre=True,
     ),
 )

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from harness.simulation.module.profile.defects.defect import Apply, Defect, on_lanes, with_section
+from harness.simulation.module.profile.defects.defect import (
+    Apply,
+    Defect,
+    more_on_lanes,
+    on_lanes,
+    with_section,
+)
 from harness.simulation.module.profile.profile import Profile
 
 _LOW_T0_K = 23.0
 _BIAS_POINT = 0.15
 _LOW_BANDWIDTH_GHZ = 14.0
-_HIGH_RIN_DB_HZ = -138.0
+_HIGH_RIN_DB_HZ = -128.0
 _WAVELENGTH_NM = 10.0
 _POOR_SMSR_DB = 24.0
 _LOW_EXTINCTION_DB = 2.8
@@ -32,18 +38,10 @@ def towards(key: str, end: float, *, of_laser: bool = False) -> Apply:
     return apply
 
 
-def raised(key: str, by: float, *, of_laser: bool = False) -> Apply:
-    """A key of ``[transmitter]`` grows by severity times ``by``; lanes as for :func:`towards`."""
-
-    def apply(profile: Profile, lanes: tuple[int, ...], severity: float) -> Profile:
-        changed = on_lanes(
-            getattr(profile.transmitter, key),
-            fed_together(profile, lanes) if of_laser else lanes,
-            lambda value: value + severity * by,
-        )
-        return with_section(profile, "transmitter", **{key: changed})
-
-    return apply
+def raised(key: str, by: float) -> Apply:
+    """A key of ``[transmitter]`` grows by severity times ``by``, on all lanes of the lasers of these."""
+    apply = more_on_lanes("transmitter", key, by)
+    return lambda profile, lanes, severity: apply(profile, fed_together(profile, lanes), severity)
 
 
 def fed_together(profile: Profile, lanes: Collection[int]) -> tuple[int, ...]:
@@ -91,8 +89,9 @@ TRANSMITTER_DEFECTS: tuple[Defect, ...] = (
         kind="modulator_bias_drift",
         per_lane=True,
         at_1=f"the modulator's bias point is {_BIAS_POINT:g} V_pi off quadrature",
-        shown_by="extinction ratio below 3.5 dB; RLM about 0.6",
-        apply=raised("modulator_bias_error", _BIAS_POINT),
+        shown_by="extinction ratio below 3.5 dB; RLM about 0.6; TxBias: the laser makes up for the other "
+        "transmission, unless its limit keeps it from that",
+        apply=more_on_lanes("transmitter", "modulator_bias_error", _BIAS_POINT),
     ),
     Defect(
         kind="low_extinction",
@@ -112,7 +111,8 @@ TRANSMITTER_DEFECTS: tuple[Defect, ...] = (
         kind="high_rin",
         per_lane=True,
         at_1=f"RIN of the laser {_HIGH_RIN_DB_HZ:g} dB/Hz",
-        shown_by="RIN21.4OMA above -136 dB/Hz",
+        shown_by="RIN21.4OMA above -136 dB/Hz, with the noise over (OMA/2)^2, and over OMA^2 too, which is "
+        "6.02 dB less",
         apply=towards("rin_db_hz", _HIGH_RIN_DB_HZ, of_laser=True),
     ),
     Defect(
@@ -120,7 +120,7 @@ TRANSMITTER_DEFECTS: tuple[Defect, ...] = (
         per_lane=True,
         at_1=f"wavelength {_WAVELENGTH_NM:g} nm above the nominal one",
         shown_by="wavelength above 1317.5 nm",
-        apply=raised("wavelength_error_nm", _WAVELENGTH_NM, of_laser=True),
+        apply=raised("wavelength_error_nm", _WAVELENGTH_NM),
     ),
     Defect(
         kind="poor_smsr",
@@ -134,7 +134,7 @@ TRANSMITTER_DEFECTS: tuple[Defect, ...] = (
         per_lane=True,
         at_1=f"the lane is {_SKEW_PS / 1e3:g} ns late",
         shown_by="skew between the lanes above 54 ns (802.3 clause 116.5 at SP3; recalled, not read)",
-        apply=raised("skew_ps", _SKEW_PS),
+        apply=more_on_lanes("transmitter", "skew_ps", _SKEW_PS),
     ),
 )
 """All of them. The limits are those of 400GBASE-DR4 (802.3 Table 124-6) where no other is named."""
