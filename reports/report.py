@@ -28,6 +28,7 @@ from reports.checked import check_run
 from reports.environment import environment
 from reports.files import replaced
 from reports.grid import ParameterGrid, grids, lane_word
+from reports.lane_walk import walk_tables
 from reports.plots import corner_plot
 from reports.text import count, plain, seconds
 from reports.words import STYLES
@@ -82,6 +83,7 @@ def _content(run: RunFolder) -> dict[str, Any]:
         "repeats": _repeats(parameter_grids),
         "unproven": len({entry.driver for entry in manifest.instruments if not entry.proven_on_hardware}),
         "budgets": sections.budgets(run.of_type(Acquisition), run.measurements, manifest.limits),
+        "walks": walk_tables(run.of_type(Acquisition)),
         "grades": GRADES,
         "uncertain_limits": sections.uncertain_limits(manifest.limits, run.measurements),
         "unmeasured": sections.unmeasured(manifest, run.measurements),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.limits import Force
 from harness.manifest import LimitEntry, Manifest
 from harness.records import Acquisition, BringUp, Invalid, Measurement, Skipped
 from harness.runfolder import (
@@ -243,11 +244,32 @@ def reasons(records: Iterable[Skipped | Invalid]) -> tuple[Reason, ...]:
     )
 
 
-def unmeasured(manifest: Manifest, measurements: Sequence[Measurement]) -> tuple[str, ...]:
-    """Titles of limits in the run's limit set that nothing was measured against."""
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """``titles``: of parameters that have a binding limit and that nothing was measured of. ``limited``: how
+    many parameters have one."""
+
+    titles: tuple[str, ...]
+    limited: int
+
+    def text(self, most: int | None = None) -> str:
+        """``SMSR, OMAouter, ... (12 of 25 limited parameters)``, with at most so many titles."""
+        shown = self.titles if most is None or len(self.titles) <= most else (*self.titles[:most], "...")
+        return f"{', '.join(shown)} ({len(self.titles)} of {self.limited} limited parameters)"
+
+
+def unmeasured(manifest: Manifest, measurements: Sequence[Measurement]) -> Unmeasured:
+    """What a pass says nothing about. A parameter whose limits never fail a module is not counted."""
+    binding = {entry.parameter for entry in manifest.limits if _binds(entry)}
+    limited = dict.fromkeys(entry.parameter for entry in manifest.limits if entry.parameter in binding)
     measured = {row.parameter for row in measurements}
-    missing = (entry for entry in manifest.limits if entry.parameter not in measured)
-    return tuple(dict.fromkeys(title_of(entry.parameter, manifest.limits) for entry in missing))
+    missing = [title_of(parameter, manifest.limits) for parameter in limited if parameter not in measured]
+    return Unmeasured(tuple(missing), len(limited))
+
+
+def _binds(entry: LimitEntry) -> bool:
+    # A force that this version does not know is not hidden.
+    return entry.force not in set(Force) or Force(entry.force).binds
 
 
 def uncertain_limits(

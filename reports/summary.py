@@ -9,6 +9,7 @@ from harness.records import Invalid, Measurement, RunFinished, SafeState, Skippe
 from harness.runfolder import RunFolder
 from harness.verdict import Verdict
 from reports.grid import Cell, ParameterGrid, lane_word, nearness
+from reports.sections import unmeasured
 from reports.text import count
 from reports.words import INCOMPLETE, VerdictStyle, verdict_style
 
@@ -89,6 +90,9 @@ def headline(run: RunFolder) -> Headline:
     failed = [m for m in measurements if m.verdict == Verdict.FAIL]
     if end.verdict == Verdict.FAIL and failed and all(m.kind != "number" for m in failed):
         sentence = _FAILED_CHECK
+    missing = unmeasured(run.manifest, measurements)
+    if missing.titles and end.verdict in {Verdict.PASS, Verdict.CONDITIONAL_PASS}:
+        notes.append(f"Not measured, so this verdict says nothing of them: {missing.text()}.")
     return Headline(style, sentence, tuple(notes))
 
 

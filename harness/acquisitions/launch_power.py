@@ -29,7 +29,7 @@ from harness.wiring import OpticalPath, WiringError
 METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6
 AVERAGING_S = 0.1
 # Below this a lane is not in operation: 7 dB under the lowest average launch power permitted.
-_LOWEST_MONITORED_DBM = -10.0
+LOWEST_MONITORED_DBM = -10.0
 _MONITOR_STEP_W = 0.1e-6  # page 11h, bytes 154-169
 READINGS = 4
 # OIF-CMIS-05.4, Table 10-5: Tx disable acts within 100 ms, enable within 400 ms.
@@ -63,6 +63,11 @@ def route_transmitters(bench: Bench, lanes: Sequence[int]) -> dict[int, OpticalP
     return paths
 
 
+def disable_settling_s(module: CmisModule) -> float:
+    """Seconds from OutputDisableTx to dark, at most: the disable's own and what the module advertises."""
+    return TX_DISABLE_S + module.duration_s("MaxDurationDPTxTurnOff")
+
+
 @contextmanager
 def transmitters_disabled(module: CmisModule, bench: Bench, lanes: Sequence[int]) -> Iterator[None]:
     """Within this context the lanes' transmitters are off (OutputDisableTx, page 10h byte 130); afterwards
@@ -72,7 +77,7 @@ def transmitters_disabled(module: CmisModule, bench: Bench, lanes: Sequence[int]
         meanwhile is raised instead: with it nothing is proven of the module.
     """
     before, disabled = module.data_path_states(), module.get("OutputDisableTx")
-    settling_s = TX_DISABLE_S + module.duration_s("MaxDurationDPTxTurnOff")
+    settling_s = disable_settling_s(module)
     fault: BaseException | None = None
     try:
         module.set_output_disable_tx(lanes)
@@ -140,7 +145,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
             error: Measured | NotOffered | Contradiction = NotOffered(
                 "the module has no Tx power monitor (page 01h byte 160, bit 1)"
             )
-        elif level.at_tp2_dbm < _LOWEST_MONITORED_DBM <= dbm_from_w(monitor_w):
+        elif level.at_tp2_dbm < LOWEST_MONITORED_DBM <= dbm_from_w(monitor_w):
             dark = InstrumentError(
                 "power_meter",
                 f"lane {lane}: {level.at_tp2_dbm:.1f} dBm arrives, but the module's monitor says "
@@ -148,10 +153,10 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
                 advice=f"Check and clean the fibres of {level.path.start} to {level.path.end}.",
             )
             measured["average_launch_power", lane] = error = Contradiction(dark)
-        elif level.at_tp2_dbm < _LOWEST_MONITORED_DBM:
+        elif level.at_tp2_dbm < LOWEST_MONITORED_DBM:
             error = NotOffered(
                 f"the lane launches {level.at_tp2_dbm:.1f} dBm; a monitor's accuracy is specified for a "
-                f"lane in operation, taken here as {_LOWEST_MONITORED_DBM:g} dBm or more"
+                f"lane in operation, taken here as {LOWEST_MONITORED_DBM:g} dBm or more"
             )
         else:
             error = common(
@@ -162,14 +167,35 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
                 detector="module monitor against power_meter",
             )
         measured["tx_power_monitor_error", lane] = error
+    contradicted = any(isinstance(value, Contradiction) for value in measured.values())
+    if contradicted and len(lanes) > 1 and seen.all_dark:
+        shared = Contradiction(_nothing_arrives(seen, [lane for lane in lanes if monitors_w[str(lane)]]))
+        measured = dict.fromkeys(measured, shared)
     return Acquired(seen.record, measured)
 
 
-def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
+def _nothing_arrives(seen: _AtTheMeter, lit: Sequence[int]) -> InstrumentError:
+    """One fault for all lanes: what they share is more likely than as many dirty fibres."""
+    ports = ", ".join(str(level.path.end) for level in seen.levels.values())
+    return InstrumentError(
+        "power_meter",
+        f"no lane's light arrives (at {ports}), but the module's monitors show light on "
+        f"lane{'s' if len(lit) > 1 else ''} {', '.join(map(str, lit))}",
+        advice=(
+            "Look at what all lanes share: the MPO plug (pushed home? cable pulled?), its key (up or down), "
+            "the cable's polarity, and the matrix."
+        ),
+    )
+
+
+def launch_power_off(run: Run, lanes: Sequence[int], lit: Acquired | None = None) -> Acquired:
     """Average launch power of the transmitters while they are disabled.
 
     Gives ``average_launch_power_off`` (dBm, TP2). A reading at or below the meter's lowest range is
     reported as that range, which is then an upper bound (condition ``at_meter_floor``).
+
+    ``lit``: what :func:`launch_power` gave at the same corner. Where it found bench and module in
+    contradiction, darkness proves nothing of the transmitter, and the contradiction stands here too.
     """
     seen = _at_the_meter(
         run,
@@ -179,8 +205,12 @@ def launch_power_off(run: Run, lanes: Sequence[int]) -> Acquired:
         conditions={"transmitters": "disabled"},
         near_floor=True,
     )
-    measured: dict[tuple[str, int | None], Measured] = {}
+    measured: dict[tuple[str, int | None], Measured | NotOffered | Contradiction] = {}
     for lane, level in seen.levels.items():
+        on = lit.measured.get(("average_launch_power", lane)) if lit is not None else None
+        if isinstance(on, Contradiction):
+            measured["average_launch_power_off", lane] = on
+            continue
         common = run.measured_from(seen.record, lane=lane, uncertainty=seen.uncertainty_db(lane))
         measured["average_launch_power_off", lane] = common(
             value=level.at_tp2_dbm,
@@ -227,6 +257,11 @@ class _AtTheMeter:
         """Expanded uncertainty (k = 2) of a lane's level."""
         return expanded(self.budgets[lane])
 
+    @property
+    def all_dark(self) -> bool:
+        """Whether no lane is in operation, as the meter sees it."""
+        return all(level.at_tp2_dbm < LOWEST_MONITORED_DBM for level in self.levels.values())
+
 
 def _at_the_meter(
     run: Run,
@@ -251,10 +286,9 @@ def _at_the_meter(
     start_s = bench.clock.now_s()
     run.require_module_up()
     paths = route_transmitters(bench, lanes)
-    ports = {lane: path.end.number for lane, path in paths.items()}
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, tuple(ports.values()))
+    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
     with light:
-        readings_w = _read(bench, ports)
+        readings_w = _read(bench, paths)
     read_beside = beside()
     levels = {lane: _level(bench, path, readings_w[lane]) for lane, path in paths.items()}
     budgets = {lane: _budget(run, level, near_floor=near_floor) for lane, level in levels.items()}
@@ -272,17 +306,28 @@ def _at_the_meter(
     return _AtTheMeter(record, levels, budgets)
 
 
-def _read(bench: Bench, ports: Mapping[int, int]) -> dict[int, list[float]]:
-    lane_of = {port: lane for lane, port in ports.items()}
-    readings_w: dict[int, list[float]] = {lane: [] for lane in ports}
+def read_at_meter_w(bench: Bench, paths: Mapping[int, OpticalPath]) -> dict[int, float]:
+    """What arrives now at the end of each lane's path, W by lane: one reading of all ports at once.
+
+    :raises BenchError: when the meter fails; it is set up anew at its next use then.
+    """
+    lane_of = {path.end.number: lane for lane, path in paths.items()}
     try:
-        for _ in range(READINGS):
-            for reading in bench.power_meter.read_powers_w(tuple(ports.values())):
-                readings_w[lane_of[reading.channel]].append(reading.power_w)
+        readings = bench.power_meter.read_powers_w(meter_ports(paths))
+        return {lane_of[reading.channel]: reading.power_w for reading in readings}
     except BenchError:
         bench.forget_set_ups()
         raise
-    return readings_w
+
+
+def _read(bench: Bench, paths: Mapping[int, OpticalPath]) -> dict[int, list[float]]:
+    readings = [read_at_meter_w(bench, paths) for _ in range(READINGS)]
+    return {lane: [reading[lane] for reading in readings] for lane in paths}
+
+
+def meter_ports(paths: Mapping[int, OpticalPath]) -> tuple[int, ...]:
+    """The meter's ports that these paths end at."""
+    return tuple(path.end.number for path in paths.values())
 
 
 def _level(bench: Bench, path: OpticalPath, readings_w: Sequence[float]) -> _Level:

@@ -36,6 +36,7 @@ class FakeMeter:
         self.configured: list[dict[str, object]] = []
         self.asked: list[tuple[int, ...]] = []
         self.fault: Exception | None = None
+        self.lane_at: dict[int, int] = {port: port for port in LANES}  # whose light comes to a port
 
     def configure(self, **settings: object) -> None:
         self.configured.append(settings)
@@ -45,7 +46,8 @@ class FakeMeter:
             raise self.fault
         count = len(self.asked)
         self.asked.append(tuple(channels))
-        powers = [(self.dark_w if port in self.module.disabled else self.lit_w)[port] for port in channels]
+        dark = {port for port in channels if self.lane_at[port] in self.module.darkened()}
+        powers = [(self.dark_w if port in dark else self.lit_w)[port] for port in channels]
         # In another order than asked: a reading says which port it is of.
         return tuple(
             PowerReading(port, values[count % len(values)])
@@ -69,7 +71,8 @@ class FakeSwitch:
 
 
 class FakeModule:
-    """Four lanes that do as they are told; ``late``: how many polls a lane takes to be lit again."""
+    """Four lanes that do as they are told; ``late``: how many polls a lane takes to be lit again; ``deaf``:
+    lanes that OutputDisableTx does nothing to; ``joined``: lanes of which one takes the other with it."""
 
     def __init__(self, clock) -> None:
         self.clock = clock
@@ -77,6 +80,9 @@ class FakeModule:
         self.told: list[tuple[float, tuple[int, ...]]] = []
         self.monitor_w: dict[int, float | None] = dict.fromkeys(LANES, 0.001)
         self.late = 0
+        self.deaf: set[int] = set()
+        self.joined: set[int] = set()
+        self.advertised = {"OutputDisableTxSupported": 1, "TxDisableIsModuleWide": 0}
         self._polls = 0
         self.monitors_read_at_s: list[float] = []
 
@@ -89,7 +95,13 @@ class FakeModule:
         self.disabled = tuple(lanes)
         self._polls = 0
 
+    def darkened(self) -> set[int]:
+        dark = set(self.disabled) - self.deaf
+        return dark | self.joined if dark & self.joined else dark
+
     def get(self, name):
+        if name in self.advertised:
+            return self.advertised[name]
         assert name == "OutputDisableTx"
         return tuple(lane in self.disabled for lane in range(1, 9))
 

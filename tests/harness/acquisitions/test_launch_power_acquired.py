@@ -166,6 +166,49 @@ def test_a_dark_lane_reads_as_the_meters_floor_and_says_so(small_run, readings_w
     assert acquired.of("average_launch_power", 1).conditions == {}
 
 
+def all_dark(small_run):
+    for lane in LANES:
+        small_run.meter.lit_w[lane] = [0.0]
+
+
+def test_one_dark_lane_that_the_module_says_is_lit_is_a_fault_of_its_fibres(small_run):
+    small_run.meter.lit_w[2] = [0.0]
+    acquired = launch_power(small_run.run, LANES)
+    with pytest.raises(BenchError, match=r"lane 2: .* fibres of module\.tx2 to power_meter\.2"):
+        acquired.of("average_launch_power", 2)
+    assert acquired.of("average_launch_power", 1).value == pytest.approx(LOSS_DB[1])
+
+
+def test_darkness_on_all_lanes_is_one_fault_that_names_what_they_share(small_run):
+    all_dark(small_run)
+    acquired = launch_power(small_run.run, LANES)
+    said = set()
+    for lane in LANES:
+        for parameter in ("average_launch_power", "tx_power_monitor_error"):
+            with pytest.raises(BenchError) as raised:
+                acquired.of(parameter, lane)
+            said.add(str(raised.value))
+    (text,) = said
+    assert "monitors show light on lanes 1, 2, 3, 4" in text
+    for cause in ("MPO plug", "key", "polarity", "cable pulled"):
+        assert cause in text
+    assert "clean" not in text
+
+
+def test_a_dead_lane_behind_a_cable_that_carries_nothing_is_not_the_modules_failure(small_run):
+    all_dark(small_run)
+    small_run.module.monitor_w[4] = 0.0  # here the module agrees, but no light could have arrived
+    with pytest.raises(BenchError, match=r"light on lanes 1, 2, 3\. Look"):
+        launch_power(small_run.run, LANES).of("average_launch_power", 4)
+
+
+def test_a_module_that_says_itself_that_it_is_dark_is_judged(small_run):
+    all_dark(small_run)
+    small_run.module.monitor_w = dict.fromkeys(LANES, 0.0)
+    acquired = launch_power(small_run.run, LANES)
+    assert acquired.of("average_launch_power", 3).value == pytest.approx(-80.0 + LOSS_DB[3])
+
+
 # -- transmitters off ---------------------------------------------------------------------------------
 
 
@@ -180,6 +223,26 @@ def test_off_power_is_read_with_the_transmitters_disabled(small_run):
     # Disable acts within 100 ms, and the data path may take its advertised time.
     assert acquired.record.data["meter_w"]["1"] == [1e-8] * 4
     assert acquired.record.conditions["transmitters"] == "disabled"
+
+
+def test_off_power_on_a_path_that_showed_no_light_is_as_invalid_as_the_light(small_run):
+    small_run.meter.lit_w[3] = [0.0]
+    lit = launch_power(small_run.run, LANES)
+    off = launch_power_off(small_run.run, LANES, lit)
+    with pytest.raises(BenchError) as of_light:
+        lit.of("average_launch_power", 3)
+    with pytest.raises(BenchError) as of_dark:
+        off.of("average_launch_power_off", 3)
+    assert str(of_dark.value) == str(of_light.value)
+    assert off.of("average_launch_power_off", 1).value == pytest.approx(-80.0 + LOSS_DB[1])
+
+
+def test_off_power_of_a_dead_lane_is_judged_when_the_module_agrees(small_run):
+    small_run.meter.lit_w[3] = [0.0]
+    small_run.module.monitor_w[3] = 0.0
+    lit = launch_power(small_run.run, LANES)
+    off = launch_power_off(small_run.run, LANES, lit).of("average_launch_power_off", 3)
+    assert off.conditions["at_meter_floor"] is True
 
 
 @pytest.mark.parametrize("readings_w", [[0.0], [-1e-11], [9e-12, 1e-12, 2e-12, 3e-12], [1e-11]])
