@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from drivers.clock import Clock, wait_until
@@ -87,14 +87,17 @@ class EspecP300:
     Options: ``lowest_c`` and ``highest_c`` (set points allowed, defaults -40 and 85: what an unpowered module
     is commonly stored at), ``address`` (of several chambers on one RS-485 line, 1 to 16; 0, the default:
     none), ``echo`` (the adapter gives back what is sent, default false), ``command_interval_s`` (rest between
-    commands, default 0.3), ``controller`` (what ``TYPE?`` calls it; default: anything with P300 or SCP220 in
-    it). Never run on hardware by this project.
+    commands, default 0.3, at most 1: seconds count when it is made safe), ``controller`` (what ``TYPE?``
+    calls it; default: anything with P300 or SCP220 in it). Never run on hardware by this project.
     """
 
     ambient_c: ClassVar[float] = 25.0
     """What :meth:`make_safe` commands."""
     longest_gap_s: ClassVar[float] = 60.0
     """Air that was not looked at for longer has to soak anew: what it did meanwhile is not known."""
+    safe_quiet_s: ClassVar[float] = 0.5
+    """While it is made safe, a silence of this length says that no answer is under way any more. An answer
+    that comes later costs another try, and is not taken for another's: their forms differ."""
     ready_limit_s: ClassVar[float] = 30.0
     """How long it may be "not ready" after ``POWER, ON`` (an assumption)."""
 
@@ -113,14 +116,15 @@ class EspecP300:
         self._controller = option(given, "controller", "", instrument=name)
         if not _PLAUSIBLE_C[0] <= self._lowest_c <= self.ambient_c <= self._highest_c <= _PLAUSIBLE_C[1]:
             raise BenchError(f"{name}: lowest_c takes -100 to 25, highest_c 25 to 250")
-        if not (0 <= address <= 16 and 0.0 <= rest_s <= 10.0):
-            raise BenchError(f"{name}: address takes 0 to 16, command_interval_s 0 to 10")
+        if not (0 <= address <= 16 and 0.0 <= rest_s <= 1.0):
+            raise BenchError(f"{name}: address takes 0 to 16, command_interval_s 0 to 1")
         session.form = LineForm(
             end="\r\n",
             prefix=f"{address}," if address else "",
             echoes=option(given, "echo", False, instrument=name),
             rest_s=rest_s,
             proof=(("TYPE?", _type), ("MODE?", _mode)),
+            identity_query="TYPE?",
         )
 
     @property
@@ -152,7 +156,7 @@ class EspecP300:
         :raises ChamberAlarmError: when it has an alarm.
         """
         try:
-            self._session.resynchronise()
+            self._session.resynchronise(anew=True)
             identity = self.identify()
         except NoReplyError as fault:
             raise ConnectionFailedError(
@@ -261,17 +265,31 @@ class EspecP300:
             self._session.send_blind(command)
         except InstrumentError as fault:
             told = f"{fault}; "
+        form, modes = self._session.form, [""]
+
+        def see_mode(reply: Reply) -> None:
+            modes.append(_mode(reply))
+
         try:
+            # Seconds count: a bench gives each instrument ten. Its mode is the proof that it is in step, and
+            # whichever chamber it is, ambient is safe for it.
+            self._session.form = replace(
+                form, quiet_s=self.safe_quiet_s, proof=(("MODE?", see_mode),), identity_query=""
+            )
             self._session.resynchronise()
-            mode = _mode(self._ask("MODE?"))
+            mode = modes[-1]
             if mode not in _AT_REST:
-                if mode != "CONSTANT":
+                if mode == "CONSTANT":
+                    self._set(command)
+                else:
                     self._set("MODE, CONSTANT")
-                self._set(command)
-                mode = _mode(self._ask("MODE?"))
+                    self._set(command)
+                    mode = _mode(self._ask("MODE?"))
             air_c, set_c, _, _ = self._temperatures_c()
         except InstrumentError as fault:
             return (SafetyStep(action, f"{told}{fault}", safe=False),)
+        finally:
+            self._session.form = form
         at_ambient = mode == "CONSTANT" and abs(set_c - self.ambient_c) < _RESOLUTION_C
         read_back = f"{mode}, set point {set_c:.1f} C, air {air_c:.1f} C"
         return (SafetyStep(action, read_back, safe=mode in _AT_REST or at_ambient),)

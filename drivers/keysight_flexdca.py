@@ -104,6 +104,7 @@ _MEASUREMENTS: Mapping[str, _Measurement] = MappingProxyType(
 )
 _STATUSES = {"CORR": "CORR", "CORRECT": "CORR", "INV": "INV", "INVALID": "INV"}
 _STATUSES |= {"QUES": "QUES", "QUESTIONABLE": "QUES"}
+_LONG_FORMS = {"FPAN": ("FPANEL",), "CREC": ("CRECOVERY",)}
 _TRIGGERS = {"front_panel": "FPAN", "clock_recovery": "CREC"}
 
 
@@ -174,6 +175,8 @@ class FlexDca(ScpiInstrument):
             self._within(noise_w, 0.0, 1e-3, "option channel_noise_w", "W")
             self._noise_w = dict.fromkeys(self._channels, noise_w)
         self._set_up: _SetUp | None = None
+        self.autoscales_failed = 0
+        """Autoscales that failed in this session, those that another try made good among them."""
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -218,7 +221,9 @@ class FlexDca(ScpiInstrument):
         self._send(":ACQ:STOP", ":SYST:MODE EYE")
         self._must_say(":SYST:MODE?", "EYE")
         for other in self._channels.values():
-            self._send(f":CHAN{other}:DISP {'ON' if f'CHAN{other}' == source else 'OFF'}")
+            shown = f"CHAN{other}" == source
+            self._send(f":CHAN{other}:DISP {'ON' if shown else 'OFF'}")
+            self._must_be_switched(f":CHAN{other}:DISP?", shown)
         self._set_filter(source, wavelength_nm, symbol_rate_bd)
         self._lock_clock(symbol_rate_bd)
         self._lock_pattern(int(pattern_symbols))
@@ -240,7 +245,7 @@ class FlexDca(ScpiInstrument):
         """Drop old data, take this many pattern periods, and measure, in the order asked.
 
         Without clock or pattern lock nothing is taken: what needs the pattern has no value then, for the
-        instrument's reason.
+        instrument's reason. Nor has it when a lock is lost by the end of the acquisition.
 
         :raises InstrumentError: when this channel was not the last one configured.
         :raises UnsupportedError: for a quantity it does not measure; nothing was sent.
@@ -258,12 +263,11 @@ class FlexDca(ScpiInstrument):
         self._send(":ACQ:STOP", ":ACQ:CDIS")
         for quantity in quantities:
             self._install(_MEASUREMENTS[quantity], source)
-        if not self.clock_is_locked():
-            lost = "the clock recovery has lost its lock"
-        else:
-            lost = "" if self.pattern_is_locked() else "the pattern lock is lost"
+        lost = self._lost_lock()
         if not lost:
             self._acquire(int(patterns))
+            if during := self._lost_lock():
+                lost = f"{during} while it acquired"
         return tuple(self._reading(quantity, source, lost) for quantity in quantities)
 
     def capture(self, channel: int) -> CapturedWaveform:
@@ -282,6 +286,7 @@ class FlexDca(ScpiInstrument):
         self._send(":ACQ:STOP", ":SYST:MODE OSC", ":ACQ:EPAT ON", ":ACQ:SPUI:MODE MAN")
         self._send(f":ACQ:SPUI {self._samples_per_ui}", ":TIM:UNIT UINT", ":ACQ:CDIS")
         self._send(f":TIM:UIR {set_up.pattern_symbols}")
+        self._must_be(":ACQ:SPUI?", self._samples_per_ui, 0.0)
         try:
             self._acquire(1)
             self._send(":ACQ:STOP", f":WAV:SOUR {source}")
@@ -367,6 +372,7 @@ class FlexDca(ScpiInstrument):
         self._must_be(f":{source}:WAV:VAL?", wavelength_nm * 1e-9, 1e-5)
         if self._filter != "SIRC":
             self._send(f":{source}:FSEL {self._filter}", f":{source}:FILT ON")
+            self._must_say(f":{source}:FSEL?", self._filter, self._filter.replace("FILTER", "FILT"))
             self._must_be(f":{source}:FILT?", 1.0, 0.0)
             return
         self._send(f":{source}:SIRC ON", f":{source}:SIRC:FBAN {0.5 * symbol_rate_bd:.6E}")
@@ -377,7 +383,12 @@ class FlexDca(ScpiInstrument):
         recovery = f":CREC{self._slot}"
         self._send(f":TRIG:SOUR {self._trigger}", ":TRIG:BWL CLOC", f"{recovery}:SOUR OPT")
         self._send(f"{recovery}:CRAT {symbol_rate_bd:.6E}", f"{recovery}:ODR:AUTO OFF")
-        self._send(f"{recovery}:ODR {'UNIT' if self._divider == 1 else f'SUB{self._divider}'}")
+        divider = "UNIT" if self._divider == 1 else f"SUB{self._divider}"
+        self._send(f"{recovery}:ODR {divider}")
+        self._must_say(":TRIG:SOUR?", self._trigger, *_LONG_FORMS[self._trigger])
+        self._must_say(":TRIG:BWL?", "CLOC", "CLOCK")
+        self._must_say(f"{recovery}:SOUR?", "OPT", "OPTICAL")
+        self._must_say(f"{recovery}:ODR?", divider)
         self._must_be(f"{recovery}:CRAT?", symbol_rate_bd, 1e-6)
         said = self._operate(f"{recovery}:REL", _RELOCK_LIMIT_S)
         if not self.clock_is_locked():
@@ -408,6 +419,7 @@ class FlexDca(ScpiInstrument):
             said = self._operate(":SYST:AUT", _AUTOSCALE_LIMIT_S)
             if not said:
                 return
+            self.autoscales_failed += 1
             self._send(":ACQ:STOP")
         raise NotSettledError(
             self._name,
@@ -430,9 +442,15 @@ class FlexDca(ScpiInstrument):
         if tdecq.optimise:
             self._send(f":MEAS:TDEQ:TAL {tdecq.threshold_limit_percent:.1f}")
         self._must_be(":SPR1:TEQ:TAPS:COUN?", tdecq.taps, 0.0)
+        self._must_be(":SPR1:TEQ:TSP:TPUI?", 1.0, 0.0)
+        self._must_be(":SPR1:TEQ:NPR?", tdecq.precursors, 0.0)
         self._must_be(":MEAS:TDEQ:TSER?", tdecq.target_ser, 1e-3)
         self._must_be(":MEAS:TDEQ:HWID?", tdecq.histogram_width_ui, 1e-3)
         self._must_be(":MEAS:TDEQ:OHS?", tdecq.histogram_spacing_ui, 1e-3)
+        self._must_be_switched(":MEAS:TDEQ:OHT?", tdecq.optimise)
+        self._must_be_switched(":MEAS:TDEQ:OHTH?", tdecq.optimise)
+        if tdecq.optimise:
+            self._must_be(":MEAS:TDEQ:TAL?", tdecq.threshold_limit_percent, 1e-3)
 
     # -- measuring ---------------------------------------------------------------------------------
 
@@ -451,8 +469,14 @@ class FlexDca(ScpiInstrument):
         self._send(f"{node}:SOUR1 {'FUNC1' if measurement.on_equalised else source}")
         return node
 
+    def _lost_lock(self) -> str:
+        if not self.clock_is_locked():
+            return "the clock recovery has lost its lock"
+        return "" if self.pattern_is_locked() else "the pattern lock is lost"
+
     def _acquire(self, patterns: int) -> None:
         self._send(f":LTES:ACQ:CTYP:PATT {patterns}", ":LTES:ACQ:STAT ON")
+        self._must_be(":LTES:ACQ:CTYP:PATT?", patterns, 0.0)
         self._run()
 
     def _run(self) -> None:
@@ -587,9 +611,14 @@ class FlexDca(ScpiInstrument):
         if abs(found - wanted) > relative * abs(wanted):
             raise reply.garbled(f"not the {wanted:.6g} that was set: it reads back otherwise")
 
-    def _must_say(self, query: str, wanted: str) -> None:
+    def _must_be_switched(self, query: str, on: bool) -> None:
         reply = self._session.query(query)
-        if reply.unquoted().upper() != wanted:
+        if reply.boolean() != on:
+            raise reply.garbled(f"not the {'ON' if on else 'OFF'} that was set: it reads back otherwise")
+
+    def _must_say(self, query: str, wanted: str, *also: str) -> None:
+        reply = self._session.query(query)
+        if reply.unquoted().upper() not in {wanted, *also}:
             raise reply.garbled(f"not the {wanted} that was set: it reads back otherwise")
 
     def _one_of(self, key: str, default: str, known: Mapping[str, object]) -> str:

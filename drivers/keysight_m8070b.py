@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from drivers.clock import Clock, polls
 from drivers.errors import InstrumentError, NotSettledError, OutOfRangeError, UnsupportedError
+from drivers.host_side_bert import HostSideBert
 from drivers.interfaces import Identity, LaneErrors, SafetyStep
 from drivers.replies import Reply
 from drivers.scpi import ScpiInstrument, ScpiSession, option
@@ -39,6 +40,8 @@ _ALIGNMENT_POLL_S = 0.5
 _RUN_POLL_S = 0.1
 _RUN_MARGIN_S = 10.0
 _EXPONENTS = range(1, 13)
+_CLOCK_SHARE = 1e-6
+"""A lane's symbol rate may be 100 ppm off (IEEE 802.3, 120E), the clock of a tester far less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class InputStatus:
         return not (self.clock_lost or self.data_lost or self.synchronisation_lost)
 
 
-class M8070B(ScpiInstrument):
+class M8070B(HostSideBert, ScpiInstrument):
     """One analyser lane and one or two generator lanes, at host lanes of the module. Never run on hardware by
     this project.
 
@@ -90,7 +93,8 @@ class M8070B(ScpiInstrument):
     26.5625e9: a lane of 400GAUI-8), ``clock_factor`` (frequency of the clock per symbol rate, default 1; 2
     with a multiplexer that is set up so), ``amplitude_v`` (default 0.4), ``clock_recovery`` (default true;
     false: the analyser takes the system's clock), ``alignment_status`` (default true: ask
-    ``STATus:VALue?`` how an alignment went; false: ``SALoss?``), ``alignment_limit_s`` (default 60).
+    ``STATus:VALue?`` how an alignment went; false: ``SALoss?``), ``alignment_limit_s`` (default 60),
+    ``error_insertion`` (default true; false: the generators take no ``:OUTPut:EINSertion``).
 
     An alignment that fails for want of a signal is not an error: the lane is then not locked, and the next
     count tries to align again.
@@ -147,6 +151,9 @@ class M8070B(ScpiInstrument):
         self._asks_status = option(self._options, "alignment_status", True, instrument=name)
         self._alignment_limit_s = option(self._options, "alignment_limit_s", 60.0, instrument=name)
         self._within(self._alignment_limit_s, 1.0, 600.0, "option alignment_limit_s", "s")
+        self._has_insertion = option(self._options, "error_insertion", True, instrument=name)
+        self._inserted: dict[int, int] = {}
+        """Exponents of the errors that were asked for, by host lane."""
         self._clock_set = False
         self._checking = ""
         self._aligned = False
@@ -154,24 +161,9 @@ class M8070B(ScpiInstrument):
     # -- what it is ----------------------------------------------------------------------------------
 
     @property
-    def plane(self) -> str:
-        """Where it counts: ``TP4``, the module's signal to the host."""
-        return "TP4"
-
-    @property
-    def generator_plane(self) -> str:
-        """Where its pattern is sent from: ``TP1a``, the host's signal to the module."""
-        return "TP1a"
-
-    @property
     def detector(self) -> str:
         """What counts, in words."""
         return f"M8040A analyser {self._analyser}"
-
-    @property
-    def self_measured(self) -> bool:
-        """No: it is no part of the module."""
-        return False
 
     @property
     def lanes(self) -> tuple[int, ...]:
@@ -188,16 +180,6 @@ class M8070B(ScpiInstrument):
         """Patterns that it both sends and checks."""
         return tuple(self.sequences)
 
-    @property
-    def generator_patterns(self) -> tuple[str, ...]:
-        """Patterns that it sends."""
-        return self.patterns
-
-    @property
-    def checker_patterns(self) -> tuple[str, ...]:
-        """Patterns that it checks."""
-        return self.patterns
-
     # -- patterns ------------------------------------------------------------------------------------
 
     def connect(self) -> Identity:
@@ -207,6 +189,7 @@ class M8070B(ScpiInstrument):
         """
         self._clock_set = self._aligned = False
         self._checking = ""
+        self._inserted.clear()
         return super().connect()
 
     def start_pattern(
@@ -214,7 +197,8 @@ class M8070B(ScpiInstrument):
     ) -> None:
         """Send ``pattern`` (PAM4, Gray) from the generators of these host lanes and expect it at the
         analyser, which is aligned to what it sees; all settings are read back. ``lanes`` None: every
-        generator, and the analyser.
+        generator, and the analyser. Errors are inserted as :meth:`set_error_insertion` said, and not as
+        somebody else left it.
 
         :raises UnsupportedError: for a pattern that it has not, or a lane without generator or analyser.
         :raises ValueError: when neither sending nor checking is asked for.
@@ -347,31 +331,46 @@ class M8070B(ScpiInstrument):
         :raises UnsupportedError: when no generator drives that host lane.
         """
         location = self._generator(lane)
+        if not self._has_insertion:
+            raise UnsupportedError(self._name, "by its option error_insertion it inserts no errors")
         if ratio is None:
-            self._set(":OUTP:EINS:STAT", location, "0")
+            self._inserted.pop(lane, None)
+            self._set_insertion(lane, location)
             return
         exponent = next((item for item in _EXPONENTS if abs(ratio * 10.0**item - 1.0) < 1e-6), None)
         if exponent is None:
             raise OutOfRangeError(
                 self._name, f"it inserts errors at 1e-1, 1e-2, ... 1e-12, not {ratio:g}; nothing was sent"
             )
+        self._inserted[lane] = exponent
+        self._set_insertion(lane, location)
+
+    def make_safe(self) -> tuple[SafetyStep, ...]:
+        """Turn all outputs off, and then the insertion of errors, blind; then resynchronise, do it again and
+        read it back."""
+        self._inserted.clear()
+        generators = self._generators.values()
+        wanted = [("output", ":OUTP:GLOB:STAT", self._system)]
+        wanted += [("output", ":OUTP:STAT", location) for location in generators]
+        if self._has_insertion:
+            wanted += [("error insertion", ":OUTP:EINS:STAT", location) for location in generators]
+        told = self._tell_blind_first(*(f"{header} '{place}',0" for _, header, place in wanted))
+        if told:
+            return tuple(SafetyStep(f"{what} {place} off", told, safe=False) for what, _, place in wanted)
+        return tuple(self._turn_off(f"{what} {place} off", header, place) for what, header, place in wanted)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _set_insertion(self, lane: int, location: str) -> None:
+        exponent = self._inserted.get(lane)
+        if exponent is None:
+            self._set(":OUTP:EINS:STAT", location, "0")
+            return
         self._set(":OUTP:EINS:MODE", location, "ERAT")
         self._set(":OUTP:EINS:RAT", location, f"RM{exponent}")
         self._set(":OUTP:EINS:STAT", location, "1")
 
-    def make_safe(self) -> tuple[SafetyStep, ...]:
-        """Turn all outputs off, blind; then resynchronise, do it again and read it back."""
-        outputs = [(":OUTP:GLOB:STAT", self._system)]
-        outputs += [(":OUTP:STAT", location) for location in self._generators.values()]
-        told = self._tell_blind_first(*(f"{header} '{place}',0" for header, place in outputs))
-        if told:
-            return tuple(SafetyStep(f"output {place} off", told, safe=False) for _, place in outputs)
-        return tuple(self._turn_off(header, place) for header, place in outputs)
-
-    # -- inside --------------------------------------------------------------------------------------
-
-    def _turn_off(self, header: str, place: str) -> SafetyStep:
-        action = f"output {place} off"
+    def _turn_off(self, action: str, header: str, place: str) -> SafetyStep:
         try:
             self._session.command(f"{header} '{place}',0", check=False)
             on = self._session.query(f"{header}? '{place}'").boolean()
@@ -382,13 +381,16 @@ class M8070B(ScpiInstrument):
     def _set_clock(self) -> None:
         if not self._clock_set:
             frequency_hz = self._symbol_rate_bd * self._clock_factor
-            self._set_number(":SOUR:FREQ", self._clock_location, frequency_hz)
+            self._set_number(":SOUR:FREQ", self._clock_location, frequency_hz, share=_CLOCK_SHARE)
             self._clock_set = True
 
     def _send(self, lane: int, pattern: str) -> None:
         location = self._generators[lane]
         self._set_pattern(location, pattern)
         self._set_number(":SOUR:VOLT:AMPL", location, self._amplitudes_v[lane])
+        if self._has_insertion:
+            # Errors that somebody left switched on would be counted as the module's.
+            self._set_insertion(lane, location)
         self._set(":OUTP:STAT", location, "1")
 
     def _expect(self, pattern: str) -> None:
@@ -458,10 +460,11 @@ class M8070B(ScpiInstrument):
         if not same:
             raise reply.garbled(f"not {value}, as was set: it reads back otherwise")
 
-    def _set_number(self, header: str, location: str, value: float) -> None:
+    def _set_number(self, header: str, location: str, value: float, *, share: float = 1e-3) -> None:
+        """Set a number, and read it back to within this share of it."""
         self._session.command(f"{header} '{location}',{value:.9G}")
         reply = self._session.query(f"{header}? '{location}'")
-        if abs(reply.real() - value) > 1e-3 * value:
+        if abs(reply.real() - value) > share * value:
             raise reply.garbled(f"not the {value:.9G} that was set: it reads back otherwise")
 
     def _generator(self, lane: int) -> str:

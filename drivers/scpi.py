@@ -55,6 +55,9 @@ _MOST_TOLERATED = 100
 _CHUNK_BYTES = 20 * 1024
 _PEEKED_BYTES = 64 * 1024
 _LOCK_LIMIT_S = 1.0
+_WALL_GRACE_S = 10.0
+"""By how much a reply in many parts may take longer in wall time than its limit: in a simulated bench wall
+time is not bench time, and bench time may stand still."""
 _DEVICE_CLEAR_TRIES = 4
 _QUIET_S = (0.1, 1.0)
 """Shortest and longest silence after which the input counts as empty; between: twice the slowest reply."""
@@ -119,7 +122,9 @@ class ScpiSession:
         self._queue_unknown = False
         self.tolerated_errors: frozenset[int] = frozenset()
         self._tolerated: deque[tuple[int, str]] = deque(maxlen=_MOST_TOLERATED)
+        self._limit_s = 0.0
         self._deadline_s = 0.0
+        self._bench_deadline_s = 0.0
         self._identity: Identity | None = None
         self._timeout_ms: int | None = None
         self._end = read_termination.encode("ascii")
@@ -150,6 +155,13 @@ class ScpiSession:
     def errors_tolerated(self) -> tuple[tuple[int, str], ...]:
         """The latest entries of the error queue that were let pass (:attr:`tolerated_errors`)."""
         return tuple(self._tolerated)
+
+    def keep_secret(self, before: str, secret: str) -> None:
+        """``secret`` is a password, which is sent behind ``before``: a resource that writes down what goes
+        over the wire (and has a ``hide`` for that) leaves it out."""
+        hide = getattr(self._resource, "hide", None)
+        if callable(hide):
+            hide(before, secret)
 
     def distrust(self) -> None:
         """A reply made no sense: it may have been the answer to another query, and so may the next one be.
@@ -354,8 +366,13 @@ class ScpiSession:
         )
 
     def _limit(self, time_limit_s: float) -> None:
+        self._limit_s = time_limit_s
         self._deadline_s = time.monotonic() + time_limit_s
-        timeout_ms = max(1, math.ceil(time_limit_s * 1000))
+        self._bench_deadline_s = self._clock.now_s() + time_limit_s
+        self._set_timeout(time_limit_s)
+
+    def _set_timeout(self, time_limit_s: float) -> None:
+        timeout_ms = max(1, math.ceil(time_limit_s * 1000 - 1e-6))
         if timeout_ms != self._timeout_ms:
             self._timeout_ms = None
             self._resource.timeout = timeout_ms
@@ -421,16 +438,31 @@ class ScpiSession:
         ``before`` is what came of the reply until now, which an error must tell.
         """
         try:
+            if before and self._socket is None:
+                self._shrink_timeout()
             return self._read_once(count)
         except pyvisa.errors.VisaIOError as fault:
             if before and fault.error_code == pyvisa.constants.StatusCode.error_timeout:
                 raise PartialReplyError(
                     self.name,
-                    f"the reply stopped after {len(before)} bytes, without its terminator",
+                    f"the reply stopped after {len(before)} bytes, without its terminator "
+                    f"within {self._limit_s:g} s",
                     command=command,
                     reply=bytes(before[:256]),
                 ) from fault
             raise self._error_of(fault, command) from fault
+
+    def _shrink_timeout(self) -> None:
+        """What a library waits for a further part is no more than what is left of the transaction's limit.
+
+        :raises VisaIOError: time-out when nothing is left.
+        """
+        left_s = min(
+            self._bench_deadline_s - self._clock.now_s(), self._deadline_s + _WALL_GRACE_S - time.monotonic()
+        )
+        if left_s <= 0.0:
+            raise pyvisa.errors.VisaIOError(pyvisa.constants.StatusCode.error_timeout)
+        self._set_timeout(min(left_s, self._limit_s))
 
     def _read_once(self, count: int) -> tuple[bytes, bool]:
         status = pyvisa.constants.StatusCode
@@ -586,10 +618,9 @@ class ScpiSession:
         status = pyvisa.constants.StatusCode
         code = fault.error_code if isinstance(fault, pyvisa.errors.VisaIOError) else None
         if code == status.error_timeout:
-            limit = "" if self._timeout_ms is None else f" within {self._timeout_ms / 1000:g} s"
             return NoReplyError(
                 self.name,
-                f"no reply{limit}",
+                f"no reply within {self._limit_s:g} s",
                 command=command,
                 advice="Check that it is on and connected; its front panel may show an error.",
             )

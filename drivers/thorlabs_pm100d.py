@@ -6,7 +6,8 @@ Never run on hardware by this project. From public drivers only, the maker's own
 ``SENS:CORR:COLL:ZERO:INIT``, ``:STAT?`` and ``:MAGN?``, ``SYST:ERR?``. Uncertain: about 3 ms for each
 averaged sample, that ``:STAT?`` is 1 while it zeroes and 0 afterwards (one driver has it the other way
 round), the unit of ``:MAGN?``, how many samples it averages at most, and what it answers to too much light
-(SCPI's infinity is taken).
+(SCPI's infinity is taken); and, from memory, ``SENS:CORR`` in dB for the attenuation that a user states in
+front of the sensor (option ``neutral_corrections``).
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Pm100d(ScpiInstrument):
     :attr:`sensor` after :meth:`connect`.
 
     Options: ``lowest_dbm`` and ``highest_dbm`` (what its sensor measures, from the sensor's data sheet;
-    defaults -60 and 5, of the order of a fibre-coupled InGaAs photodiode). Never run on hardware by this
+    defaults -60 and 5, of the order of a fibre-coupled InGaAs photodiode), ``neutral_corrections`` (default
+    true: the attenuation that a user can state is set to 0 dB; false: it is left as it is, for a meter that
+    does not know the command). Never run on hardware by this
     project.
     """
 
@@ -77,6 +80,7 @@ class Pm100d(ScpiInstrument):
         )
         if not -100.0 <= self._range_dbm[0] < self._range_dbm[1] <= 45.0:
             raise BenchError(f"{name}: lowest_dbm must be below highest_dbm, both within -100 to 45")
+        self._neutral = option(self._options, "neutral_corrections", True, instrument=name)
         self._sensor: SensorInfo | None = None
         self._wavelengths_nm: tuple[float, float] | None = None
         self._averaging_s: float | None = None
@@ -131,8 +135,8 @@ class Pm100d(ScpiInstrument):
     def configure(
         self, *, wavelength_nm: float, averaging_s: float, channels: Sequence[int] | None = None
     ) -> None:
-        """Power in watts, automatic range, ``wavelength_nm``, and as many averaged samples as ``averaging_s``
-        holds (rounded, at least one); all of it is read back.
+        """Power in watts, automatic range, no stated attenuation, ``wavelength_nm``, and as many averaged
+        samples as ``averaging_s`` holds (rounded, at least one); all of it is read back.
 
         :raises OutOfRangeError: when the sensor is not calibrated there, or too many samples were needed;
             nothing was sent.
@@ -151,12 +155,16 @@ class Pm100d(ScpiInstrument):
         self._session.command("SENS:POW:RANG:AUTO 1")
         self._session.command(f"SENS:CORR:WAV {wavelength_nm:.2f}")
         self._session.command(f"SENS:AVER:COUN {samples}")
+        if self._neutral:
+            self._session.command("SENS:CORR 0")
         reply = self._session.query("SENS:POW:UNIT?")
         if reply.unquoted().upper() != "W":
             raise reply.garbled("not W, as was set: it reads back otherwise")
         self._must_be("SENS:POW:RANG:AUTO?", 1.0, 0.0)
         self._must_be("SENS:CORR:WAV?", wavelength_nm, 0.51)  # some sensors know whole nanometres only
         self._must_be("SENS:AVER:COUN?", samples, 0.0)
+        if self._neutral:
+            self._must_be("SENS:CORR?", 0.0, 1e-3)
         self._averaging_s = samples * self.sample_s
 
     def read_powers_w(self, channels: Sequence[int]) -> tuple[PowerReading, ...]:

@@ -36,6 +36,7 @@ from drivers.errors import (
     UnsupportedError,
     WrongIdentityError,
 )
+from drivers.host_side_bert import HostSideBert
 from drivers.interfaces import Bert, FecStatistics, Identity, LaneErrors, SafetyStep
 from drivers.replies import Reply
 from drivers.scpi import Dialect, ScpiInstrument, ScpiSession, option
@@ -60,6 +61,7 @@ _NO_DATA_LIMIT_S: Final = 5.0
 _RESERVATIONS: Final = ("RELEASED", "RESERVED_BY_YOU", "RESERVED_BY_OTHER")
 _LOCKS: Final = ("PRBSOFF", "PRBSON", "PRBSOFFUNSTABLE", "PRBSONUNSTABLE")
 _INSERTED: Final = ("PRBSOFF", "PRBSON")
+_ERRORS: Final = ("ERRORSOFF", "ERRORSON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class _LaneStatus:
     lock: str
 
 
-class XenaChassis(ScpiInstrument):
+class XenaChassis(HostSideBert, ScpiInstrument):
     """One port of a chassis: generators and checkers of all its lanes, and its FEC decoder.
 
     A port has one pattern for all its lanes, sent and expected. While any lane sends a pattern, the port
@@ -136,24 +138,9 @@ class XenaChassis(ScpiInstrument):
         self._expecting: set[int] = set()
 
     @property
-    def plane(self) -> str:
-        """``TP4``: it counts what the module sends to the host."""
-        return "TP4"
-
-    @property
-    def generator_plane(self) -> str:
-        """``TP1a``: it sends to the module as a host."""
-        return "TP1a"
-
-    @property
     def detector(self) -> str:
         """What counts, in words."""
         return f"Xena chassis, port {self._address}, PRBS checkers"
-
-    @property
-    def self_measured(self) -> bool:
-        """No: another instrument counts."""
-        return False
 
     @property
     def lanes(self) -> tuple[int, ...]:
@@ -164,16 +151,6 @@ class XenaChassis(ScpiInstrument):
     def patterns(self) -> tuple[str, ...]:
         """Patterns of the command set. All ports have PRBS31Q; others are refused by those that lack them."""
         return tuple(_POLYNOMIALS)
-
-    @property
-    def generator_patterns(self) -> tuple[str, ...]:
-        """As :attr:`patterns`."""
-        return self.patterns
-
-    @property
-    def checker_patterns(self) -> tuple[str, ...]:
-        """As :attr:`patterns`."""
-        return self.patterns
 
     def connect(self) -> Identity:
         """Log on, ask who it is, say who asks; see that nobody else holds the port, and that no lane sends a
@@ -321,7 +298,7 @@ class XenaChassis(ScpiInstrument):
         release the port."""
         patterns, reservation = "no lane sends a pattern", "port released"
         told = self._tell_blind_first(
-            f'C_LOGON "{self._password}"',
+            self._log_on_command(),
             f'C_OWNER "{self._owner}"',
             f"{self._address} P_RESERVATION RESERVE",
             *(self._sending_command(lane, on=False) for lane in self._lanes),
@@ -348,7 +325,7 @@ class XenaChassis(ScpiInstrument):
 
     def _log_on(self) -> None:
         try:
-            self._set(f'C_LOGON "{self._password}"')
+            self._set(self._log_on_command())
         except RefusedError as fault:
             if fault.status == "NOCONNECTIONS":
                 raise InUseError(
@@ -364,6 +341,10 @@ class XenaChassis(ScpiInstrument):
         fault.command = self._without_password(fault.command)
         fault.args = (self._without_password(str(fault)),)
         return fault
+
+    def _log_on_command(self) -> str:
+        self.session.keep_secret('C_LOGON "', self._password)
+        return f'C_LOGON "{self._password}"'
 
     def _without_password(self, text: str) -> str:
         """Errors and records are read by others."""
@@ -461,20 +442,30 @@ class XenaChassis(ScpiInstrument):
     def _set_sending(self, lane: int, *, on: bool) -> None:
         command = self._sending_command(lane, on=on)
         self._set(command)
-        if self._sends(lane) is not on:
+        sends, with_errors = self._lane_sends(lane)
+        if sends is not on:
             raise NotSettledError(
                 self._name,
                 f"lane {lane} was set to {'send' if on else 'send no pattern'} and does the reverse",
                 command=command,
                 advice="Check that nobody else controls the port.",
             )
+        if with_errors:
+            raise NotSettledError(
+                self._name,
+                f"lane {lane} was set to insert no errors, and inserts some",
+                command=command,
+                advice="Turn the insertion of errors off in the chassis' own program; check that nobody else "
+                "controls the port.",
+            )
 
-    def _sends(self, lane: int) -> bool:
-        _, inserted, _ = self._ask(f"{self._address} PP_TXPRBSCONFIG [{lane - 1}] ?", 3)
-        return bool(coded(inserted, _INSERTED))
+    def _lane_sends(self, lane: int) -> tuple[bool, bool]:
+        """Whether a lane sends the pattern, and whether with errors."""
+        _, inserted, errors = self._ask(f"{self._address} PP_TXPRBSCONFIG [{lane - 1}] ?", 3)
+        return bool(coded(inserted, _INSERTED)), bool(coded(errors, _ERRORS))
 
     def _sending(self) -> set[int]:
-        return {lane for lane in self._lanes if self._sends(lane)}
+        return {lane for lane in self._lanes if self._lane_sends(lane)[0]}
 
     # -- counters ----------------------------------------------------------------------------------
 

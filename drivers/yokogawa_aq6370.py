@@ -6,7 +6,9 @@ for some 30 s, and that the error buffer holds the latest error alone; several p
 login on a raw socket (port 10001), sweep, bandwidth, sensitivity, trace and analysis commands, and that the
 DFB-LD analysis answers width, peak wavelength, peak level, mode offset, SMSR; seen in one public driver
 only: the form of newer firmware with twelve fields, ``:SENSe:CORRection:RVELocity:MEDium``, the byte order
-of ``REAL,64`` (little endian); uncertain: the numbers that words are read back as. What the analysis
+of ``REAL,64`` (little endian); uncertain: the numbers that words are read back as, and, from memory,
+``:SENSe:CORRection:LEVel:SHIFt``, ``:WAVelength:SHIFt`` and ``:CALCulate:PARameter:DFBLd`` (option
+``neutral_corrections``). What the analysis
 answers is therefore held against the trace. ``*RST`` is never sent: it would undo what others of this bench
 have set, and take long.
 """
@@ -24,6 +26,7 @@ from drivers.errors import (
     EmptyReplyError,
     GarbledReplyError,
     InstrumentError,
+    NoReplyError,
     NotSettledError,
     OutOfRangeError,
     PartialReplyError,
@@ -34,10 +37,13 @@ from drivers.scpi import ScpiInstrument, ScpiSession, option
 
 __all__ = ["AQ6370D"]
 
+_FIRST_LIMIT_S = 3.0
 _STALL_LIMIT_S = 45.0
 """The automatic offset takes some 30 s, in which nothing is answered."""
 _MOST_POINTS = 50_001
 _POLL_S = 0.2
+_LEVEL_SHIFT, _WAVELENGTH_SHIFT = ":SENS:CORR:LEV:SHIF", ":SENS:CORR:WAV:SHIF"
+_DFB = ":CALC:PAR:DFBL"
 _SENSITIVITIES = {"NHLD": 0, "NAUT": 1, "MID": 2, "HIGH1": 3, "HIGH2": 4, "HIGH3": 5, "NORM": 6}
 _LEVELS_DBM = (-220.0, 60.0)
 _LEVEL_AGREES_DB = 1.0
@@ -54,7 +60,10 @@ class AQ6370D(ScpiInstrument):
     ``binary_traces`` (default false: ASCII; true: ``REAL,64``, half the bytes and less well known);
     ``automatic_offset`` (default false: it is turned off, and the offset is taken before a sweep when the
     last is older than ``offset_interval_s``, default 600; true: the analyser does it when it likes, and any
-    command may take half a minute); ``sweep_limit_s`` (default 180: longest that a sweep may take).
+    command may take half a minute); ``neutral_corrections`` (default true: level and wavelength are shown
+    unshifted, and of the side modes the highest counts, however near; false: as its panel has them, for an
+    analyser that does not know these commands); ``sweep_limit_s`` (default 180: longest that a sweep may
+    take).
 
     On a raw socket it logs in as ``anonymous``, which the analyser must allow.
     """
@@ -79,27 +88,48 @@ class AQ6370D(ScpiInstrument):
             raise OutOfRangeError(name, f"option sensitivity: one of {known}, not {self._sensitivity!r}")
         self._binary = option(self._options, "binary_traces", False, instrument=name)
         self._automatic_offset = option(self._options, "automatic_offset", False, instrument=name)
+        self._neutral = option(self._options, "neutral_corrections", True, instrument=name)
         self._offset_interval_s = option(self._options, "offset_interval_s", 600.0, instrument=name)
         self._within(self._offset_interval_s, 1.0, 86_400.0, "option offset_interval_s", "s")
         self._sweep_limit_s = option(self._options, "sweep_limit_s", 180.0, instrument=name)
         self._within(self._sweep_limit_s, 1.0, 3600.0, "option sweep_limit_s", "s")
         self._logged_in = False
+        self._limits_s: tuple[float, float] | None = None  # the session's own
         self._offset_taken_s: float | None = None
         self._sweep_nm: tuple[float, float] | None = None
         self._resolution_nm = 0.0
 
+    def _own_limits_s(self) -> tuple[float, float]:
+        """What the session's limits were before this driver changed them."""
+        if self._limits_s is None:
+            self._limits_s = (self._session.time_limit_s, self._session.resynchronisation_limit_s)
+        return self._limits_s
+
     def connect(self) -> Identity:
-        """Log in where needed, probe, check the model, clear the status, turn the automatic offset off. A
-        first answer may take half a minute: the analyser may be in its automatic offset.
+        """Log in where needed, probe, check the model, clear the status, turn the automatic offset off. The
+        first answer must come in 3 s; from then on one may take half a minute, for the analyser may begin its
+        automatic offset.
 
         :raises ConnectionFailedError: when nothing answers, or the login is refused.
         :raises WrongIdentityError: when another model answers.
         """
         self._sweep_nm = self._offset_taken_s = None
         session = self._session
-        session.time_limit_s = max(session.time_limit_s, _STALL_LIMIT_S)
-        session.resynchronisation_limit_s = max(session.resynchronisation_limit_s, 2.0 * _STALL_LIMIT_S)
-        identity = super().connect()
+        time_limit_s, session.resynchronisation_limit_s = self._own_limits_s()
+        session.time_limit_s = min(time_limit_s, _FIRST_LIMIT_S)
+        try:
+            identity = super().connect()
+        except (NoReplyError, ConnectionFailedError) as fault:
+            silent = any(isinstance(one, NoReplyError) for one in (fault, fault.__cause__))
+            if session.time_limit_s >= _STALL_LIMIT_S or not silent:
+                raise
+            raise ConnectionFailedError(
+                self._name,
+                f"nothing answers at this address within {session.time_limit_s:g} s",
+                command=fault.command,
+                advice="Check that the analyser is on, its address in the bench file, and its cable. In its "
+                "automatic offset it is silent for half a minute: try again then.",
+            ) from fault
         if not self._automatic_offset:
             self._session.command(":CAL:ZERO OFF")
             self._must_be(":CAL:ZERO?", 0)
@@ -136,6 +166,7 @@ class AQ6370D(ScpiInstrument):
             ":DISP:TRAC:Y1:SPAC LOG",
             ":DISP:TRAC:Y1:UNIT DBM",
             f":FORM:DATA {'REAL,64' if self._binary else 'ASC'}",
+            *((f"{_LEVEL_SHIFT} 0DB", f"{_WAVELENGTH_SHIFT} 0NM") if self._neutral else ()),
         ):
             self._session.command(command)
         self._must_be(":INIT:SMOD?", 1, "SING", "SINGLE")
@@ -152,6 +183,9 @@ class AQ6370D(ScpiInstrument):
         form = self._session.query(":FORM:DATA?")
         if form.unquoted().upper() not in ({"REAL,64", "REAL64"} if self._binary else {"ASC", "ASCII"}):
             raise form.garbled("not the form that was set: it reads back otherwise")
+        if self._neutral:
+            self._must_be_zero(f"{_LEVEL_SHIFT}?", 1e-3)
+            self._must_be_zero(f"{_WAVELENGTH_SHIFT}?", 1e-13)
         self._sweep_nm = (centre_nm - span_nm / 2.0, centre_nm + span_nm / 2.0)
         self._resolution_nm = resolution_nm
 
@@ -196,6 +230,13 @@ class AQ6370D(ScpiInstrument):
         """
         spectrum = self.sweep()
         self._session.command(":CALC:CAT DFBL")
+        if self._neutral:
+            self._session.command(f"{_DFB} SMSR,SMOD,SMSR1")
+            self._session.command(f"{_DFB} SMSR,SMAS,0NM")
+            mode = self._session.query(f"{_DFB}? SMSR,SMOD")
+            if mode.unquoted().upper() not in {"SMSR1", "0", "+0"}:
+                raise mode.garbled("not the SMSR1 that was set: it reads back otherwise")
+            self._must_be_zero(f"{_DFB}? SMSR,SMAS", 1e-13)
         self._session.command(":CALC")
         reply = self._session.query(":CALC:DATA?")
         return _laser_line(reply, spectrum)
@@ -214,12 +255,23 @@ class AQ6370D(ScpiInstrument):
         """Nothing to turn off: an analyser emits nothing. Sends nothing."""
         return ()
 
+    def _allow_for_stalls(self) -> None:
+        """It has answered: when it is silent from now on, it may be in its automatic offset."""
+        time_limit_s, resynchronisation_limit_s = self._own_limits_s()
+        self._session.time_limit_s = max(time_limit_s, _STALL_LIMIT_S)
+        self._session.resynchronisation_limit_s = max(resynchronisation_limit_s, 2.0 * _STALL_LIMIT_S)
+
+    def _is_expected(self, identity: Identity) -> bool:
+        self._allow_for_stalls()
+        return super()._is_expected(identity)
+
     def _log_in(self) -> None:
         if self._logged_in or not self._session.address.endswith("::SOCKET"):
             return
         challenge = self._session.query('OPEN "anonymous"')
         if not challenge.text.strip().upper().startswith("AUTHENTICATE"):
             raise self._refused(challenge)
+        self._allow_for_stalls()
         ready = self._session.query(" ")
         if ready.text.strip().upper() != "READY":
             raise self._refused(ready)
@@ -287,6 +339,11 @@ class AQ6370D(ScpiInstrument):
         reply = self._session.query(query)
         if reply.unquoted().upper() not in {str(number), f"+{number}", *words}:
             raise reply.garbled(f"not the {words[0] if words else number} that was set")
+
+    def _must_be_zero(self, query: str, tolerance: float) -> None:
+        reply = self._session.query(query)
+        if abs(reply.real()) > tolerance:
+            raise reply.garbled("not the 0 that was set: it reads back otherwise")
 
     def _must_be_near(self, query: str, wanted_nm: float, tolerance_nm: float) -> None:
         reply = self._session.query(query)

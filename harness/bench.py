@@ -14,10 +14,12 @@ from drivers.interfaces import (
     HostBoard,
     Identity,
     Instrument,
+    Operator,
     OpticalSwitch,
     Oscilloscope,
     PowerMeter,
     PowerSupply,
+    ReferenceTransmitter,
     SafetyStep,
     SpectrumAnalyser,
     Thermal,
@@ -27,11 +29,12 @@ from harness.safety import SafetyResult, make_all_safe
 
 T = TypeVar("T")
 
-# Who is made safe before whom: what makes light, then what feeds it, then what heats it.
+# Who is made safe before whom: what makes light, drives the module or shuts light off; then what feeds the
+# module, then what heats it.
 _SAFE_ORDER = (
-    ("host_board", "reference_tx"),
+    ("host_board", "reference_tx", "attenuator", "bert"),
     ("power_supply",),
-    ("thermal", "optical_switch", "power_meter", "attenuator"),
+    ("thermal", "optical_switch", "power_meter"),
 )
 
 
@@ -131,6 +134,16 @@ class Bench:
     def host_board(self) -> HostBoard:
         """Role ``host_board``."""
         return self._role("host_board", HostBoard)
+
+    @property
+    def reference_tx(self) -> ReferenceTransmitter:
+        """Role ``reference_tx``."""
+        return self._role("reference_tx", ReferenceTransmitter)
+
+    @property
+    def operator(self) -> Operator:
+        """Role ``operator``."""
+        return self._role("operator", Operator)
 
     def own_roles(self) -> tuple[str, ...]:
         """Roles with an instrument of their own, in the bench file's order."""

@@ -65,7 +65,7 @@ class Conditioner:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._in_air = CaseInAir(bench)
+        self._in_air = CaseInAir(bench, lambda: self.read_connector().power_w)
         self._standing: Corner | None = None
         self._supply_set_v: float | None = None
         self.chamber_moves = 0
@@ -248,7 +248,7 @@ def _not_there(reading: ConnectorReading, vcc_v: float, allowed_v: float, seen: 
     explained = f" ({seen})" if seen else ""
     return NotSettledError(
         "power_supply",
-        f"the module's connector is at {reading.voltage_v:.3f} V with {reading.current_a:.2f} A, "
+        f"the module's connector is at {reading.voltage_v:z.3f} V with {reading.current_a:z.2f} A, "
         f"expected {vcc_v:.3f} V within {allowed_v:.3f} V{explained}",
         advice="Check the supply's current limit and protection against what the module draws, the sense "
         "leads, and lead resistance and settling time in the bench file.",

@@ -28,6 +28,7 @@ from drivers.i2c import I2cBus, I2cNackError, SmbusLike
 from drivers.interfaces import Identity
 from drivers.line_session import LineSession, SerialPort
 from drivers.scpi import ScpiSession
+from harness.opening import open_serial_line
 from harness.text import printable_text
 
 __all__ = [
@@ -82,13 +83,21 @@ def find_visa(
     """What a VISA library lists, and the named hosts (HiSLIP, port 5025, VXI-11; the first that answers).
 
     :raises ValueError: when a host is no host's name or address.
+    :raises BenchError: when the library cannot tell what it has found.
     """
     for host in hosts:
         if not _HOST.fullmatch(host):
             raise ValueError(f"{host!r} is no host; write a name or an IPv4 address")
     clock = clock or WallClock()
     answered: set[str] = set()
-    for address in sorted(set(manager.list_resources("?*"))):
+    try:
+        listed = sorted(set(manager.list_resources("?*")))
+    except Exception as fault:  # pyvisa's back ends raise what they like
+        raise BenchError(
+            f"the VISA library does not list what it finds ({type(fault).__name__}: {fault}); check its "
+            "installation and its resource manager's service, or take another one with --visa-library"
+        ) from fault
+    for address in listed:
         if address.upper().startswith(("ASRL", "PRLGX")):
             continue  # a serial port: pyserial lists them, with what is known of each
         host = _host_of(address)
@@ -192,10 +201,8 @@ def _ask_serial(device: str, words: str, open_port: Callable[[str, int], SerialP
 
 
 def _open_serial(device: str, baud: int) -> SerialPort:
-    import serial
-
-    port: SerialPort = serial.Serial(device, baud, write_timeout=REACH_LIMIT_S)
-    return port
+    """As a run opens it: for us alone, so that a port that a run holds is not disturbed."""
+    return open_serial_line(f"serial:{device}?baud={baud}", write_limit_s=REACH_LIMIT_S)
 
 
 def i2c_buses(folder: Path = Path("/dev")) -> tuple[str, ...]:

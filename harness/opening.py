@@ -18,6 +18,7 @@ from drivers.errors import BenchError, ConnectionFailedError
 from drivers.i2c import I2cBus, SmbusLike
 from drivers.interfaces import Instrument, ModulePins
 from drivers.line_session import LineSession, SerialPort
+from drivers.operator_prompt import Terminal
 from drivers.scpi import ScpiSession
 from drivers.serial_address import SerialAddress
 from harness.bench import Bench
@@ -46,6 +47,21 @@ class Backend(Protocol):
         """Close the libraries."""
 
 
+def open_serial_line(address: str, *, write_limit_s: float) -> SerialPort:
+    """Open a line (:mod:`drivers.serial_address`), for us alone where the system can, or a socket.
+
+    :raises SerialException: when it cannot be opened, or another process has it.
+    """
+    import serial
+
+    line = SerialAddress.parse(address)
+    exclusive = {"exclusive": True} if line.baud is not None and os.name == "posix" else {}
+    port: SerialPort = serial.serial_for_url(
+        line.port, write_timeout=write_limit_s, **line.settings, **exclusive
+    )
+    return port
+
+
 class LabBackend:
     """The lab's own buses."""
 
@@ -66,14 +82,7 @@ class LabBackend:
 
     def serial_port(self, address: str) -> SerialPort:
         """Open a line, for us alone where the system can, or a socket."""
-        import serial
-
-        line = SerialAddress.parse(address)
-        exclusive = {"exclusive": True} if line.baud is not None and os.name == "posix" else {}
-        port: SerialPort = serial.serial_for_url(
-            line.port, write_timeout=OPEN_LIMIT_S, **line.settings, **exclusive
-        )
-        return port
+        return open_serial_line(address, write_limit_s=OPEN_LIMIT_S)
 
     def smbus(self, address: str) -> SmbusLike:
         """Open ``/dev/i2c-N``, or a served module's bus."""
@@ -158,10 +167,15 @@ class _Io:
         instrument: Instrument = driver(bus, self.clock, name=spec.role, options=spec.options)
         return instrument
 
+    def _open_person(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
+        operator: Instrument = driver(Terminal(), self.clock, name=spec.role, options=spec.options)
+        return operator
+
     _OPENERS: dict[str, Callable[..., Instrument]] = {  # noqa: RUF012
         "visa": _open_visa,
         "serial": _open_serial,
         "i2c": _open_i2c,
+        "person": _open_person,
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from drivers.errors import BenchError
 from harness.bench_draft import draft_bench
 from harness.discovery import Found, find_i2c, find_serial, find_visa, i2c_buses, who
 from harness.text import columns
@@ -68,7 +69,7 @@ def discover(arguments: argparse.Namespace) -> int:
         draft = draft_bench(found, visa_library=arguments.visa_library)
         with out.open("x", encoding="utf-8") as file:
             file.write(draft)
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, BenchError) as fault:
         print(f"lanewise bench discover: {fault}", file=sys.stderr)
         return 2
     rows = [(thing.address, who(thing), ", ".join(thing.drivers), thing.note) for thing in found]

@@ -22,6 +22,10 @@ _REAL = rb"[+-]?[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?"
 _REALS = re.compile(rb"\s*" + _REAL + rb"(?:\s*,\s*" + _REAL + rb")*\s*")
 _ONE_REAL = re.compile(_REAL)
 _BLOCK = re.compile(rb"#([1-9])")
+_PRINTABLE = bytes(range(0x21, 0x7E))
+_SHORT_BYTES = 8
+_MARKS = b"!$%&*/:;<=>?@[]^_`{|}~"
+"""Garbage in the place of a short reply: of digits, signs and letters it would now and then be a reply."""
 _FAR_NS = ns_from_s(3600.0)
 KINDS = ("garbles", "time_out", "disconnects", "wrong_terminator", "nan", "busy", "wrong_identity", "slow")
 
@@ -89,9 +93,9 @@ class WireFaults:
         """How much later than usual a message is taken up."""
         return self._running["slow"].delay_s if "slow" in self._running else 0.0
 
-    def identity(self, text: str) -> str:
-        """Who it says that it is."""
-        return OTHER_IDENTITY if self._strikes("wrong_identity") else text
+    def identity(self, text: str, other: str = OTHER_IDENTITY) -> str:
+        """Who it says that it is: ``text``, or ``other``."""
+        return other if self._strikes("wrong_identity") else text
 
     def reply(self, data: bytes, end: bytes) -> Faulted | None:
         """What leaves instead of the reply ``data``; None: the reply as it is."""
@@ -105,8 +109,10 @@ class WireFaults:
             made = numbers
         if self._strikes("garbles"):
             draw, now_ns = self._world.noise.uniform, self._world.now_ns
+            letters = _MARKS if len(data) <= _SHORT_BYTES else _PRINTABLE
             made = bytes(
-                0x21 + int(93 * draw(self._role, "garble", now_ns, place)) for place in range(len(data))
+                letters[int(len(letters) * draw(self._role, "garble", now_ns, place))]
+                for place in range(len(data))
             )
         if self._strikes("disconnects"):
             return Faulted(made[: max(1, len(made) // 2)], hangs_up=True)

@@ -7,6 +7,7 @@ error queue: what it makes of a line is its answer.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import ClassVar
 
 from harness.simulation.faults import Faulted, WireFaults
@@ -15,6 +16,9 @@ from harness.simulation.world import Event, World
 __all__ = ["LineClient", "LinePeer"]
 
 _LONGEST_LINE_BYTES = 256
+MOST_WAITING = 64
+"""Lines of one client that wait to be answered. What it sends beyond waits unread: one client neither fills
+the memory nor holds up others for long."""
 
 
 class LineClient:
@@ -25,17 +29,33 @@ class LineClient:
         self._input = bytearray()
         self._output = bytearray()
         self.lost = False
+        self.waiting = 0
 
     def receive(self, data: bytes, *, end: bool) -> None:
         """Bytes from the client; complete lines go to the peer. What is longer than any line is dropped."""
         if self.lost or self._peer.silent:
             return
         self._input += data
-        *lines, self._input = self._input.split(b"\n")
-        if len(self._input) > _LONGEST_LINE_BYTES:
+        self.hand_on()
+
+    def hand_on(self) -> None:
+        """Lines that are complete go to the peer, as long as not too many wait there."""
+        while not self.is_full and (end := self._input.find(b"\n")) >= 0:
+            line = self._input[:end].decode("latin-1")
+            del self._input[: end + 1]
+            self._peer.submit(self, line.strip("\r"))
+        if not self.is_full and len(self._input) > _LONGEST_LINE_BYTES:
             self._input.clear()
-        for line in lines:
-            self._peer.submit(self, line.decode("latin-1").strip("\r"))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that no more is to be taken from the client."""
+        return self.waiting >= MOST_WAITING
+
+    def forget(self) -> None:
+        """The peer has thrown away what waited."""
+        self.waiting = 0
+        self._input.clear()
 
     def take(self, count: int, stop_at: int | None) -> tuple[bytes, bool]:
         """Reply bytes that are ready; a line has no other mark of its end than its last byte."""
@@ -67,6 +87,7 @@ class LineClient:
     def close(self) -> None:
         """The client has gone."""
         self.lost = True
+        self._input.clear()
         self._peer.disconnected(self)
 
     def deliver(self, data: bytes) -> None:
@@ -87,8 +108,8 @@ class LinePeer:
     injected: :meth:`fail`, :meth:`die`, :meth:`garble`, :meth:`drop_connections`.
     """
 
-    identity_lines: ClassVar[tuple[str, ...]] = ()
-    """What it is asked when it is asked who it is."""
+    identity_lines: ClassVar[Mapping[str, str]] = {}
+    """What it is asked when it is asked who it is, and what another instrument answers to that."""
 
     def __init__(self, world: World, *, role: str, answer_s: float, end: str = "\r\n") -> None:
         self.world = world
@@ -125,6 +146,8 @@ class LinePeer:
         """From now on it answers nothing."""
         self.silent = True
         self._inbox.clear()
+        for client in self._clients:
+            client.forget()
         if self._event is not None:
             self._event.cancel()
             self._event = None
@@ -150,17 +173,18 @@ class LinePeer:
         return client
 
     def disconnected(self, client: LineClient) -> None:
-        """A client has hung up; what it sent in full is still carried out."""
+        """A client has hung up; its lines that were taken up are still carried out."""
         self._clients = [other for other in self._clients if other is not client]
 
     def submit(self, client: LineClient, line: str) -> None:
         """A complete line; answered after those before it."""
+        client.waiting += 1
         self._inbox.append((client, line))
         self._go_on()
 
     def owes(self, client: LineClient) -> bool:
         """Whether a line of a client waits to be answered."""
-        return any(waiting is client for waiting, _ in self._inbox)
+        return client.waiting > 0
 
     def next_event_ns(self) -> int | None:
         """When the next answer is due."""
@@ -175,10 +199,13 @@ class LinePeer:
     def _answer_next(self) -> None:
         self._event = None
         client, line = self._inbox.popleft()
+        client.waiting -= 1
+        client.hand_on()
         text = self.answer_to(client, line)
         if text is not None:
-            if any(asked in line for asked in self.identity_lines):
-                text = self.faults.identity(text)
+            for asked, other in self.identity_lines.items():
+                if asked in line:
+                    text = self.faults.identity(text, other)
             data = text.encode("latin-1")
             faulted = self.faults.reply(data, self._end)
             if faulted is None:

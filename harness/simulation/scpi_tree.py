@@ -26,6 +26,9 @@ LATENCY_S = 1e-3
 
 _QUEUE_DEPTH = 30
 _LONGEST_MESSAGE_BYTES = 64 * 1024
+MOST_WAITING = 64
+"""Messages of one client that wait to be executed. What it sends beyond waits unread: one client neither
+fills the memory nor holds up others for long."""
 _KNOWN_HEADERS = 4096
 _LARGEST_PORT = 9999
 
@@ -211,24 +214,40 @@ class Client:
         self._input = bytearray()
         self._output = bytearray()
         self.lost = False
+        self.waiting = 0
+        self.waiting_queries = 0
 
     def receive(self, data: bytes, *, end: bool) -> None:
         """Bytes from the client; complete messages go to the peer."""
         if self.lost or self._peer.silent:
             return
         self._input += data
-        if len(self._input) > _LONGEST_MESSAGE_BYTES:
+        if end and self._marks_end:
+            self._input += b"\n"
+        self.hand_on()
+
+    def hand_on(self) -> None:
+        """Messages that are complete go to the peer, as long as not too many wait there."""
+        while not self.is_full and (length := self._input.find(b"\n")) >= 0:
+            message = self._input[:length].strip().decode("latin-1")
+            del self._input[: length + 1]
+            if length > _LONGEST_MESSAGE_BYTES:
+                self._peer.report(ScpiError(-363))
+            elif message:
+                self._peer.submit(self, message)
+        if not self.is_full and len(self._input) > _LONGEST_MESSAGE_BYTES:
             self._input.clear()
             self._peer.report(ScpiError(-363))
-            return
-        *messages, rest = self._input.split(b"\n")
-        if rest and end and self._marks_end:
-            messages.append(rest)
-            rest = bytearray()
-        self._input = rest
-        for message in messages:
-            if message.strip():
-                self._peer.submit(self, message.decode("latin-1").strip())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that no more is to be taken from the client."""
+        return self.waiting >= MOST_WAITING
+
+    def forget(self) -> None:
+        """The peer has thrown away what waited."""
+        self.waiting = self.waiting_queries = 0
+        self._input.clear()
 
     def take(self, count: int, stop_at: int | None) -> tuple[bytes, bool]:
         """Reply bytes that are ready."""
@@ -244,8 +263,8 @@ class Client:
 
     @property
     def owes_reply(self) -> bool:
-        """Whether a query of this client is not answered yet."""
-        return self._peer.owes(self)
+        """Whether a query of this client is not answered yet, or may be among what waits unread."""
+        return self.is_full or self._peer.owes(self)
 
     def read_unasked(self) -> None:
         """-420, over a transport that tells the instrument to talk."""
@@ -265,6 +284,7 @@ class Client:
     def close(self) -> None:
         """The client has gone."""
         self.lost = True
+        self._input.clear()
         self._peer.disconnected(self)
 
     def reply(self, data: bytes) -> None:
@@ -380,6 +400,7 @@ class ScpiPeer:
             self._work.event.cancel()
         self._work = None
         for connection in self._connections:
+            connection.forget()
             connection.interrupted()
 
     def die_at(self, time_s: float) -> None:
@@ -407,13 +428,15 @@ class ScpiPeer:
         return connection
 
     def disconnected(self, connection: Client) -> None:
-        """A client has closed: what it sent in full is still carried out, as on a real instrument, and what
-        that answers is lost.
+        """A client has closed: its messages that were taken up are still carried out, as on a real
+        instrument, and what they answer is lost.
         """
         self._connections = [other for other in self._connections if other is not connection]
 
     def submit(self, connection: Client, message: str) -> None:
         """A complete message; executed after those before it."""
+        connection.waiting += 1
+        connection.waiting_queries += _asks(message)
         self._inbox.append((connection, message))
         if self._work is None:
             self._next_message()
@@ -421,6 +444,7 @@ class ScpiPeer:
     def abort(self, connection: Client) -> None:
         """Drop what was asked by ``connection``, the message being executed included."""
         self._inbox = deque(item for item in self._inbox if item[0] is not connection)
+        connection.forget()
         if self._work is not None and self._work.connection is connection:
             if self._work.event is not None:
                 self._work.event.cancel()
@@ -431,16 +455,16 @@ class ScpiPeer:
         """Whether a query of ``connection`` waits to be answered."""
         if self._work is not None and self._work.connection is connection and self._work.asks:
             return True
-        return any(waiting is connection and _asks(message) for waiting, message in self._inbox)
+        return connection.waiting_queries > 0
 
     def next_event_ns(self, connection: Client) -> int | None:
         """When execution goes on, if any work of ``connection`` is left."""
         work = self._work
-        if work is None and self.faults.is_busy and any(waiting is connection for waiting, _ in self._inbox):
+        if work is None and self.faults.is_busy and connection.waiting:
             return self.faults.busy_until_ns()
         if work is None or work.event is None:
             return None
-        if work.connection is connection or any(waiting is connection for waiting, _ in self._inbox):
+        if work.connection is connection or connection.waiting:
             return work.event.when_ns
         return None
 
@@ -467,6 +491,9 @@ class ScpiPeer:
         if self._inbox and self._work is None and not self.faults.is_busy:
             connection, message = self._inbox.popleft()
             self._work = work = _Work(connection, message)
+            connection.waiting -= 1
+            connection.waiting_queries -= work.asks
+            connection.hand_on()
             if connection.interrupted():
                 self.report(ScpiError(-410))
             work.event = self.world.after(LATENCY_S + self.faults.delay_s, self._go_on)

@@ -47,6 +47,10 @@ class Connection(Protocol):
     def owes_reply(self) -> bool:
         """Whether something that was asked is not answered yet: the client is waiting, or will soon."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be carried out that no more is to be taken from the client now."""
+
     def read_unasked(self) -> None:
         """The client reads though nothing was asked (-420, where the transport lets an instrument know)."""
 

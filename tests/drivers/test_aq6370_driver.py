@@ -81,11 +81,15 @@ READ_BACK = [
 ]
 
 
+UNSHIFT = [":SENS:CORR:LEV:SHIF 0DB", ":SENS:CORR:WAV:SHIF 0NM"]
+UNSHIFTED = [(":SENS:CORR:LEV:SHIF?", "+0.00E+000"), (":SENS:CORR:WAV:SHIF?", "+0.00E+000")]
+
+
 def configure(wire, osa, form="ASC", read_back="ASCII", after_queries=True):
     if after_queries:
         wire.expect((":SYST:ERR?", OK))
-    expect_set(wire, *SETTINGS, f":FORM:DATA {form}")
-    wire.expect(*READ_BACK, (":FORM:DATA?", read_back))
+    expect_set(wire, *SETTINGS, f":FORM:DATA {form}", *UNSHIFT)
+    wire.expect(*READ_BACK, (":FORM:DATA?", read_back), *UNSHIFTED)
     osa.configure(centre_nm=1310.0, span_nm=2.0, resolution_nm=0.05)
 
 
@@ -115,7 +119,8 @@ def test_it_serves_the_role_and_making_it_sends_nothing(wire, osa):
 
 def test_connect_without_login(wire, osa):
     assert connect(wire, osa).model == "AQ6370D"
-    assert wire.limits_ms["*IDN?"] == 45_000  # the automatic offset may stall it for half a minute
+    assert wire.limits_ms["*IDN?"] == 3_000  # of a silent one a bench is to know soon
+    assert wire.limits_ms["*CLS"] == 45_000  # the automatic offset may stall it for half a minute
 
 
 def test_connect_on_a_raw_socket_logs_in_once(wire, osa):
@@ -138,6 +143,32 @@ def test_a_refused_login(wire, osa, answers):
     with pytest.raises(ConnectionFailedError, match=r"login is refused.*anonymous"):
         osa.connect()
     assert osa.session.dirty
+
+
+@pytest.mark.parametrize("address", ["GPIB0::1::INSTR", "TCPIP0::osa::10001::SOCKET"])
+def test_a_silent_analyser_is_known_in_seconds(wire, osa, no_reply, address):
+    wire.resource_name = address
+    first = 'OPEN "anonymous"' if address.endswith("SOCKET") else "*IDN?"
+    wire.expect((first, no_reply))
+    with pytest.raises(ConnectionFailedError, match=r"within 3 s.*automatic offset"):
+        osa.connect()
+    assert wire.limits_ms[first] == 3_000
+
+
+def test_after_the_login_it_may_stall(wire, osa, no_reply):
+    wire.resource_name = "TCPIP0::osa::10001::SOCKET"
+    wire.expect(('OPEN "anonymous"', "AUTHENTICATE CRAM-MD5."), (" ", "ready"), ("*IDN?", no_reply))
+    with pytest.raises(ConnectionFailedError):
+        osa.connect()
+    assert wire.limits_ms["*IDN?"] == 45_000
+
+
+def test_corrections_are_left_alone_by_option(wire, scripted_session, counting_clock):
+    wire.resource_name = "GPIB0::1::INSTR"
+    osa = AQ6370D(scripted_session, counting_clock, name="osa", options={"neutral_corrections": False})
+    expect_set(wire, *SETTINGS, ":FORM:DATA ASC")
+    wire.expect(*READ_BACK, (":FORM:DATA?", "ASCII"))
+    osa.configure(centre_nm=1310.0, span_nm=2.0, resolution_nm=0.05)
 
 
 def test_automatic_offset_by_option(wire, scripted_session, counting_clock):
@@ -163,19 +194,20 @@ def test_configure(wire, osa):
 
 
 def test_configure_reads_words_back_too(wire, osa):
-    expect_set(wire, *SETTINGS, ":FORM:DATA ASC")
+    expect_set(wire, *SETTINGS, ":FORM:DATA ASC", *UNSHIFT)
     words = ["SINGLE", None, None, None, "MID", "ON", "VACuum", "TRA", "WRIT", "LOG", '"DBM"']
     wire.expect(
         *[(query, word or reply) for (query, reply), word in zip(READ_BACK, words, strict=True)],
         (":FORM:DATA?", "ASC"),
+        *UNSHIFTED,
     )
     osa.configure(centre_nm=1310.0, span_nm=2.0, resolution_nm=0.05)
 
 
-@pytest.mark.parametrize("wrong", range(len(READ_BACK) + 1))
+@pytest.mark.parametrize("wrong", range(len(READ_BACK) + 3))
 def test_a_setting_that_reads_back_otherwise(wire, osa, wrong):
-    expect_set(wire, *SETTINGS, ":FORM:DATA ASC")
-    replies = [*READ_BACK, (":FORM:DATA?", "ASCII")]
+    expect_set(wire, *SETTINGS, ":FORM:DATA ASC", *UNSHIFT)
+    replies = [*READ_BACK, (":FORM:DATA?", "ASCII"), *UNSHIFTED]
     wire.expect(*replies[:wrong], (replies[wrong][0], "3"))
     with pytest.raises(GarbledReplyError, match=r"was set|were set"):
         osa.configure(centre_nm=1310.0, span_nm=2.0, resolution_nm=0.05)
@@ -307,7 +339,10 @@ def test_laser_line(wire, osa):
     configure(wire, osa, after_queries=False)
     expect_sweep(wire, offset=True)
     wire.expect((":SYST:ERR?", OK))
-    expect_set(wire, ":CALC:CAT DFBL", ":CALC")
+    expect_set(wire, ":CALC:CAT DFBL", ":CALC:PAR:DFBL SMSR,SMOD,SMSR1", ":CALC:PAR:DFBL SMSR,SMAS,0NM")
+    wire.expect((":CALC:PAR:DFBL? SMSR,SMOD", "SMSR1"), (":CALC:PAR:DFBL? SMSR,SMAS", "+0.0E+000"))
+    wire.expect((":SYST:ERR?", OK))
+    expect_set(wire, ":CALC")
     wire.expect((":CALC:DATA?", DFB))
     line = osa.laser_line()
     assert (line.wavelength_nm, line.power_dbm, line.smsr_db) == pytest.approx((1310.0, -3.0, 45.0))

@@ -22,7 +22,9 @@ from drivers.errors import (
 )
 from drivers.espec_p300 import ChamberAlarmError, EspecP300
 from drivers.interfaces import Thermal
+from drivers.line_session import LineSession
 from drivers.replies import Reply
+from harness.safety import TIME_LIMIT_S
 
 IN_STEP = [("", "NA:CMD ERR"), ("TYPE?", "T,P300,150.0"), ("MODE?", "STANDBY")]
 
@@ -205,16 +207,16 @@ def test_air_and_alarms(scripted_port, chamber):
 @pytest.mark.parametrize(
     ("mode", "commands", "after", "set_c", "safe"),
     [
-        ("CONSTANT", ["TEMP, S25.0"], "CONSTANT", 25.0, True),
+        ("CONSTANT", ["TEMP, S25.0"], None, 25.0, True),
         ("RUN", ["MODE, CONSTANT", "TEMP, S25.0"], "CONSTANT", 25.0, True),
-        ("CONSTANT", ["TEMP, S25.0"], "CONSTANT", 70.0, False),
-        ("CONSTANT", ["TEMP, S25.0"], "RUN", 25.0, False),
+        ("CONSTANT", ["TEMP, S25.0"], None, 70.0, False),
+        ("RUN", ["MODE, CONSTANT", "TEMP, S25.0"], "RUN", 25.0, False),
         ("STANDBY", [], None, 70.0, True),
         ("OFF", [], None, 70.0, True),
     ],
 )
 def test_make_safe(scripted_port, chamber, mode, commands, after, set_c, safe):
-    scripted_port.expect(("TEMP, S25.0", "OK:TEMP,S25.0"), *IN_STEP, ("MODE?", mode))
+    scripted_port.expect(("TEMP, S25.0", "OK:TEMP,S25.0"), ("", "NA:CMD ERR"), ("MODE?", mode))
     scripted_port.expect(*[(command, f"OK:{command}") for command in commands])
     if after is not None:
         scripted_port.expect(("MODE?", after))
@@ -225,10 +227,56 @@ def test_make_safe(scripted_port, chamber, mode, commands, after, set_c, safe):
 
 
 def test_make_safe_on_a_line_that_is_cut_reports_it(scripted_port, chamber):
-    scripted_port.expect(("TEMP, S25.0", None), ("", None), ("TYPE?", None))
+    scripted_port.expect(("TEMP, S25.0", None), ("", None), ("MODE?", None))
     (step,) = chamber.make_safe()
     assert not step.safe
     assert "no reply" in step.read_back
+
+
+class SlowPort:
+    """A healthy chamber whose answers take their time."""
+
+    timeout = 0.1
+
+    def __init__(self, clock, late_s):
+        self.clock, self.late_s, self.set_c = clock, late_s, "85.0"
+        self._out, self._due_s = b"", 0.0
+
+    @property
+    def in_waiting(self):
+        return len(self._out) if self.clock.now_s() >= self._due_s else 0
+
+    def write(self, data):
+        line = data.decode().strip()
+        if line.startswith("TEMP, S"):
+            self.set_c = line[7:]
+        told = {"TYPE?": "T,P300,150.0", "MODE?": "CONSTANT", "TEMP?": f"85.0,{self.set_c},150.0,-40.0"}
+        if line:
+            self._out += f"{told.get(line, f'OK:{line}')}\r\n".encode()
+            self._due_s = self.clock.now_s() + self.late_s
+        return len(data)
+
+    def read(self, size=1):
+        if not self.in_waiting:
+            self.clock.sleep(0.1)
+            return b""
+        data, self._out = self._out[:size], self._out[size:]
+        return data
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("rest_s", [0.3, 1.0])
+@pytest.mark.parametrize("late_s", [0.05, 0.5, 1.0])
+def test_a_slow_but_healthy_chamber_is_made_safe_within_a_benchs_limit(counting_clock, rest_s, late_s):
+    session = LineSession(SlowPort(counting_clock, late_s), counting_clock, name="chamber")
+    slow = EspecP300(session, counting_clock, name="chamber", options={"command_interval_s": rest_s})
+    form = session.form
+    (step,) = slow.make_safe()
+    assert step.safe
+    assert counting_clock.now_s() < 8.0 < TIME_LIMIT_S
+    assert session.form == form
 
 
 def test_several_chambers_on_one_line(scripted_port, line_session, counting_clock):
@@ -244,7 +292,7 @@ def test_several_chambers_on_one_line(scripted_port, line_session, counting_cloc
         {"highest_c": 300.0},
         {"address": 17},
         {"address": -1},
-        {"command_interval_s": 11.0},
+        {"command_interval_s": 1.1},
     ],
 )
 def test_options_that_make_no_sense(line_session, counting_clock, options):

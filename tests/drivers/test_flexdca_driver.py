@@ -75,11 +75,24 @@ def make(scripted_session, counting_clock):
     return made
 
 
+def shows(talk, names, shown):
+    for name in names:
+        talk.sets(f":CHAN{name}:DISP {'ON' if name == shown else 'OFF'}")
+        talk.asks(f":CHAN{name}:DISP?", str(int(name == shown)))
+
+
+def clock_reads_back(talk, trigger="FPAN", slot=1, divider="SUB4"):
+    talk.asks(":TRIG:SOUR?", trigger)
+    talk.asks(":TRIG:BWL?", "CLOC")
+    talk.asks(f":CREC{slot}:SOUR?", "OPT")
+    talk.asks(f":CREC{slot}:ODR?", divider)
+
+
 def up_to_the_clock(talk, *, source="CHAN1A", others=("1B", "1C", "1D")):
     talk.sets(":ACQ:STOP", ":SYST:MODE EYE")
     talk.asks(":SYST:MODE?", "EYE")
     names = sorted([*others, source[4:]])
-    talk.sets(*(f":CHAN{name}:DISP {'ON' if name == source[4:] else 'OFF'}" for name in names))
+    shows(talk, names, source[4:])
     talk.sets(f":{source}:WAV:VAL 1.311000E-06")
     talk.asks(f":{source}:WAV:VAL?", "1.311000E-06")
     talk.sets(f":{source}:SIRC ON", f":{source}:SIRC:FBAN 2.656250E+10")
@@ -87,6 +100,7 @@ def up_to_the_clock(talk, *, source="CHAN1A", others=("1B", "1C", "1D")):
     talk.asks(f":{source}:SIRC:FBAN?", "2.65625E+10")
     talk.sets(":TRIG:SOUR FPAN", ":TRIG:BWL CLOC", ":CREC1:SOUR OPT", ":CREC1:CRAT 5.312500E+10")
     talk.sets(":CREC1:ODR:AUTO OFF", ":CREC1:ODR SUB4")
+    clock_reads_back(talk)
     talk.asks(":CREC1:CRAT?", "5.3125E+10")
 
 
@@ -106,9 +120,15 @@ def sets_tdecq(talk, *, source="CHAN1A", edition=("OFF", "OFF", ())):
     talk.sets(":MEAS:TDEQ:TSER 4.80E-04", ":MEAS:TDEQ:HWID 4.00E-02", ":MEAS:TDEQ:OHS 1.00E-01")
     talk.sets(f":MEAS:TDEQ:OHT {time}", f":MEAS:TDEQ:OHTH {thresholds}", *limit)
     talk.asks(":SPR1:TEQ:TAPS:COUN?", "5")
+    talk.asks(":SPR1:TEQ:TSP:TPUI?", "1")
+    talk.asks(":SPR1:TEQ:NPR?", "2")
     talk.asks(":MEAS:TDEQ:TSER?", "4.8E-04")
     talk.asks(":MEAS:TDEQ:HWID?", "0.04")
     talk.asks(":MEAS:TDEQ:OHS?", "0.1")
+    talk.asks(":MEAS:TDEQ:OHT?", str(int(time == "ON")))
+    talk.asks(":MEAS:TDEQ:OHTH?", str(int(thresholds == "ON")))
+    if limit:
+        talk.asks(":MEAS:TDEQ:TAL?", "1.0")
 
 
 def configure(talk, scope, channel=1, *, source="CHAN1A", others=("1B", "1C", "1D"), symbols=65535, **more):
@@ -152,12 +172,15 @@ def test_another_channel_edition_filter_and_clock_by_options(talk, make):
     )
     talk.sets(":ACQ:STOP", ":SYST:MODE EYE")
     talk.asks(":SYST:MODE?", "EYE")
-    talk.sets(":CHAN2A:DISP OFF", ":CHAN2B:DISP ON", ":CHAN2B:WAV:VAL 1.311000E-06")
+    shows(talk, ["2A", "2B"], "2B")
+    talk.sets(":CHAN2B:WAV:VAL 1.311000E-06")
     talk.asks(":CHAN2B:WAV:VAL?", "1.311E-06")
     talk.sets(":CHAN2B:FSEL FILTER3", ":CHAN2B:FILT ON")
+    talk.asks(":CHAN2B:FSEL?", "FILT3")
     talk.asks(":CHAN2B:FILT?", "1")
     talk.sets(":TRIG:SOUR CREC", ":TRIG:BWL CLOC", ":CREC3:SOUR OPT", ":CREC3:CRAT 5.312500E+10")
     talk.sets(":CREC3:ODR:AUTO OFF", ":CREC3:ODR UNIT")
+    clock_reads_back(talk, "CREC", 3, "UNIT")
     talk.asks(":CREC3:CRAT?", "5.3125E+10")
     talk.operates(":CREC3:REL")
     talk.asks(":CREC3:LOCK?", "1")
@@ -168,6 +191,32 @@ def test_another_channel_edition_filter_and_clock_by_options(talk, make):
     talk.operates(":SYST:AUT")
     sets_tdecq(talk, source="CHAN2B", edition=("ON", "ON", (":MEAS:TDEQ:TAL 1.0",)))
     scope.configure(2, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=8191)
+
+
+@pytest.mark.parametrize("wrong", [":TRIG:SOUR?", ":TRIG:BWL?", ":CREC1:SOUR?", ":CREC1:ODR?"])
+def test_a_clock_set_otherwise_is_found_before_it_is_locked(wire, talk, make, wrong):
+    up_to_the_clock(talk)
+    place = next(place for place, (command, _) in enumerate(wire.script) if command == wrong)
+    wire.script[place:] = [(wrong, "ELEC")]
+    with pytest.raises(GarbledReplyError, match="reads back otherwise"):
+        make().configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [":SPR1:TEQ:TSP:TPUI?", ":SPR1:TEQ:NPR?", ":MEAS:TDEQ:OHT?", ":MEAS:TDEQ:OHTH?", ":MEAS:TDEQ:TAL?"],
+)
+def test_a_tdecq_method_set_otherwise_is_found(wire, talk, make, wrong):
+    up_to_the_clock(talk)
+    locks(talk)
+    talk.operates(":SYST:AUT")
+    sets_tdecq(talk, edition=("ON", "ON", (":MEAS:TDEQ:TAL 1.0",)))
+    place = next(place for place, (command, _) in enumerate(wire.script) if command == wrong)
+    wire.script[place:] = [(wrong, "0")]
+    with pytest.raises(GarbledReplyError, match="reads back otherwise"):
+        make(tdecq_edition="802.3cd").configure(
+            1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535
+        )
 
 
 def test_a_clock_that_does_not_lock_says_what_to_check(talk, make):
@@ -207,8 +256,10 @@ def test_autoscale_is_tried_again_and_then_given_up(talk, make):
     talk.sets(":ACQ:STOP")
     talk.never_ends(":SYST:AUT", 60.0)
     talk.sets(":ACQ:STOP")
+    scope = make(autoscale_tries=2)
     with pytest.raises(NotSettledError, match="autoscale failed 2 times, not within 60 s"):
-        make(autoscale_tries=2).configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
+        scope.configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
+    assert scope.autoscales_failed == 2
 
 
 def test_a_setting_that_is_refused_or_does_not_take_is_found(wire, talk, make):
@@ -263,6 +314,12 @@ def test_options_are_checked(make, options):
         make(**options)
 
 
+def locked(talk, clock="1", pattern="1"):
+    talk.asks(":CREC1:LOCK?", clock)
+    if clock == "1":
+        talk.asks(":TRIG:PLOC?", pattern)
+
+
 def installs(talk, *, source="CHAN1A"):
     talk.sets(":ACQ:STOP", ":ACQ:CDIS")
     talk.sets(":MEAS:EYE:TDEQ:SOUR1 FUNC1", ":MEAS:EYE:TDEQ")
@@ -290,7 +347,9 @@ def test_measure_installs_acquires_and_asks_in_the_order_asked(talk, make):
     talk.asks(":CREC1:LOCK?", "1")
     talk.asks(":TRIG:PLOC?", "1")
     talk.sets(":LTES:ACQ:CTYP:PATT 7", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "7")
     talk.operates(":ACQ:RUN", polls=4)
+    locked(talk)
     answers = [
         (":MEAS:EYE:TDEQ", "FUNC1", "1.234E+00"),
         (":MEAS:EYE:OOMA", "CHAN1A", "1.05E-03"),
@@ -327,7 +386,9 @@ def test_invalid_questionable_and_no_number(talk, make):
     talk.asks(":CREC1:LOCK?", "1")
     talk.asks(":TRIG:PLOC?", "1")
     talk.sets(":LTES:ACQ:CTYP:PATT 4", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "4")
     talk.operates(":ACQ:RUN")
+    locked(talk)
     identifies(talk, ":MEAS:EYE:TDEQ", '"INV"', source="FUNC1")
     talk.asks(":MEAS:EYE:TDEQ:STAT:REAS?", '"the eye is closed"')
     identifies(talk, ":MEAS:EYE:OOMA", "QUES")
@@ -341,12 +402,32 @@ def test_invalid_questionable_and_no_number(talk, make):
     talk.asks(":CREC1:LOCK?", "1")
     talk.asks(":TRIG:PLOC?", "1")
     talk.sets(":LTES:ACQ:CTYP:PATT 4", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "4")
     talk.operates(":ACQ:RUN")
+    locked(talk)
     identifies(talk, ":MEAS:EYE:OER", "CORR")
     talk.asks(":MEAS:EYE:OER?", "9.91E+37")
     talk.asks(":MEAS:EYE:OER:STAT:REAS?", '""')
     (reading,) = scope.measure(1, ["extinction_ratio_db"])
     assert reading == EyeReading("extinction_ratio_db", None, reason="the instrument gives no reason")
+
+
+@pytest.mark.parametrize(
+    ("clock", "pattern", "said"),
+    [("0", "1", "the clock recovery has lost its lock"), ("1", "0", "the pattern lock is lost")],
+)
+def test_a_lock_lost_while_it_acquires_leaves_no_value(talk, make, clock, pattern, said):
+    scope = make()
+    configure(talk, scope)
+    talk.sets(":ACQ:STOP", ":ACQ:CDIS", ":MEAS:EYE:OER:SOUR1 CHAN1A", ":MEAS:EYE:OER")
+    locked(talk)
+    talk.sets(":LTES:ACQ:CTYP:PATT 4", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "4")
+    talk.operates(":ACQ:RUN")
+    locked(talk, clock, pattern)
+    identifies(talk, ":MEAS:EYE:OER", "CORR")
+    (reading,) = scope.measure(1, ["extinction_ratio_db"])
+    assert reading == EyeReading("extinction_ratio_db", None, reason=f"{said} while it acquired")
 
 
 def test_without_lock_nothing_is_acquired_and_power_is_measured_all_the_same(talk, make):
@@ -373,6 +454,7 @@ def test_an_acquisition_that_does_not_end_is_stopped(wire, talk, make, counting_
     talk.asks(":CREC1:LOCK?", "1")
     talk.asks(":TRIG:PLOC?", "1")
     talk.sets(":LTES:ACQ:CTYP:PATT 4", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "4")
     talk.never_ends(":ACQ:RUN", 3.0)
     wire.expect((":ACQ:STOP", None))
     with pytest.raises(NotSettledError, match="stopped, not within 3 s"):
@@ -416,7 +498,9 @@ EVEN_S = [24e-9 + place * STEP_S for place in range(POINTS)]
 def takes_a_waveform(talk, *, complete="1"):
     talk.sets(":ACQ:STOP", ":SYST:MODE OSC", ":ACQ:EPAT ON", ":ACQ:SPUI:MODE MAN", f":ACQ:SPUI {PER_UI}")
     talk.sets(":TIM:UNIT UINT", ":ACQ:CDIS", f":TIM:UIR {SYMBOLS}")
+    talk.asks(":ACQ:SPUI?", str(PER_UI))
     talk.sets(":LTES:ACQ:CTYP:PATT 1", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "1")
     talk.operates(":ACQ:RUN", polls=2)
     talk.sets(":ACQ:STOP", ":WAV:SOUR CHAN1A")
     talk.asks(":WAV:PATT:COMP?", complete)

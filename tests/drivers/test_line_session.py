@@ -15,8 +15,9 @@ from drivers.errors import (
     NoReplyError,
     OutOfRangeError,
     PartialReplyError,
+    WrongIdentityError,
 )
-from drivers.line_session import LineForm
+from drivers.line_session import LineForm, LineSession
 
 PROOF = (("A?", lambda reply: reply.integer()), ("B?", lambda reply: reply.string()))
 
@@ -124,6 +125,54 @@ def test_it_does_not_try_for_ever(scripted_port, line_session):
     assert line_session.dirty
 
 
+class DrippingPort:
+    """A byte every 90 ms, for ever: a device that talks by itself, or noise at the wrong speed."""
+
+    timeout = None
+    in_waiting = 0
+
+    def __init__(self, clock, data=b"x"):
+        self._clock, self._data = clock, data
+
+    def read(self, size=1):
+        self._clock.sleeps.append(0.09)
+        return self._data
+
+    def write(self, line):
+        return len(line)
+
+
+def test_bytes_that_drip_in_do_not_stretch_a_querys_limit(counting_clock):
+    session = LineSession(DrippingPort(counting_clock), counting_clock, name="chamber", time_limit_s=3.0)
+    session.form = LineForm(echoes=True)
+    with pytest.raises(PartialReplyError, match="without its end within 3 s"):
+        session.query("TEMP?")
+    assert counting_clock.now_s() == pytest.approx(3.0, abs=0.2)
+
+
+@pytest.mark.parametrize("data", [b"x", b"\n"])
+def test_bytes_that_drip_in_do_not_stretch_the_way_into_step(counting_clock, data):
+    session = LineSession(DrippingPort(counting_clock, data), counting_clock, name="chamber")
+    session.form = LineForm(proof=PROOF)
+    with pytest.raises(InstrumentError):
+        session.resynchronise()
+    assert counting_clock.now_s() == pytest.approx(2 * 1.0 + 2 * 3.0, abs=0.2)
+    assert session.dirty
+
+
+def test_another_instrument_is_found_when_it_gets_in_step(scripted_port, line_session):
+    line_session.form = LineForm(proof=PROOF, identity_query="A?")
+    scripted_port.expect(("", None), ("A?", "1"), ("B?", '"b"'))
+    line_session.resynchronise()
+    scripted_port.expect(("", None), ("A?", "2"), ("B?", '"b"'))
+    with pytest.raises(WrongIdentityError, match="another instrument answers: 2, before it was 1"):
+        line_session.resynchronise()
+    assert line_session.dirty
+    scripted_port.expect(("", None), ("A?", "2"), ("B?", '"b"'))
+    line_session.resynchronise(anew=True)
+    assert not line_session.dirty
+
+
 def test_chatter_without_end_is_given_up(scripted_port, line_session):
     line_session.distrust()
     scripted_port.expect(("", b"\x00" * 100_000))
@@ -165,8 +214,6 @@ def test_closing_closes_the_port(scripted_port, line_session):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=80))
 def test_whatever_comes_is_a_line_or_our_error(counting_clock, data):
-    from drivers.line_session import LineSession
-
     class Port:
         timeout = None
         waiting = data

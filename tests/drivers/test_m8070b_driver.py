@@ -81,6 +81,7 @@ class Script:
     def generator(self, place=OUT, order=13, amplitude="0.4"):
         self.pattern(place, order)
         self.set_back(":SOUR:VOLT:AMPL", place, amplitude, "4.000000000E-01")
+        self.set_back(":OUTP:EINS:STAT", place, "0")
         return self.set_back(":OUTP:STAT", place, "1")
 
     def clock(self):
@@ -367,7 +368,8 @@ def test_amplitude_is_set_read_and_kept_for_the_next_pattern(script, bert):
     script.set_back(":SOUR:VOLT:AMPL", OUT, "0.25", "2.5E-01").ask(f":SOUR:VOLT:AMPL? {OUT}", "2.5E-01")
     bert.set_amplitude_v(1, 0.25)
     assert bert.amplitude_v(1) == 0.25
-    script.clock().pattern(OUT).set_back(":SOUR:VOLT:AMPL", OUT, "0.25").set_back(":OUTP:STAT", OUT, "1")
+    script.clock().pattern(OUT).set_back(":SOUR:VOLT:AMPL", OUT, "0.25")
+    script.set_back(":OUTP:EINS:STAT", OUT, "0").set_back(":OUTP:STAT", OUT, "1")
     script.set_back(":OUTP:GLOB:STAT", "'M1.System'", "1")
     bert.start_pattern("PRBS13Q", check=False)
 
@@ -387,25 +389,77 @@ def test_error_insertion(script, bert, ratio, word):
     bert.set_error_insertion(1, None)
 
 
+def test_errors_asked_for_are_inserted_into_the_next_pattern_too_until_made_safe(script, wire, bert):
+    def inserted(word):
+        script.set_back(":OUTP:EINS:MODE", OUT, "ERAT").set_back(":OUTP:EINS:RAT", OUT, word)
+        script.set_back(":OUTP:EINS:STAT", OUT, "1")
+
+    def started():
+        script.set_back(":OUTP:STAT", OUT, "1").set_back(":OUTP:GLOB:STAT", "'M1.System'", "1")
+        bert.start_pattern("PRBS13Q", check=False)
+
+    inserted("RM3")
+    bert.set_error_insertion(1, 1e-3)
+    script.clock().pattern(OUT).set_back(":SOUR:VOLT:AMPL", OUT, "0.4")
+    inserted("RM3")
+    started()
+    wire.expect(*[(command, None) for command in OFF])
+    wire.expect_resynchronisation(IDN, no_error=NONE)
+    for command in OFF:
+        wire.expect((command, None), (f"{command[:-2].replace(' ', '? ')}", "0"))
+    script.unknown = True
+    assert all(step.safe for step in bert.make_safe())
+    script.pattern(OUT).set_back(":SOUR:VOLT:AMPL", OUT, "0.4").set_back(":OUTP:EINS:STAT", OUT, "0")
+    started()
+
+
+def test_a_generator_without_error_insertion(scripted_session, wire, counting_clock):
+    bert = with_options(scripted_session, counting_clock, error_insertion=False)
+    with pytest.raises(UnsupportedError, match="option error_insertion"):
+        bert.set_error_insertion(1, 1e-3)
+    wire.expect(*[(command, None) for command in OFF[:2]])
+    wire.expect_resynchronisation(IDN, no_error=NONE)
+    wire.expect((OFF[0], None), (":OUTP:GLOB:STAT? 'M1.System'", "0"))
+    wire.expect((OFF[1], None), (f":OUTP:STAT? {OUT}", "0"))
+    assert len(bert.make_safe()) == 2
+
+
+@pytest.mark.parametrize("frequency", ["26562600000", "2.6588E+10"])
+def test_a_clock_that_is_some_ppm_off_is_refused(script, bert, frequency):
+    script.set_back(":SOUR:FREQ", "'M1.ClkGen'", "2.65625E+10", frequency)
+    with pytest.raises(GarbledReplyError, match="reads back otherwise"):
+        bert.start_pattern("PRBS13Q", check=False)
+
+
 # -- safe state ----------------------------------------------------------------------------------------
 
-OFF = (":OUTP:GLOB:STAT 'M1.System',0", f":OUTP:STAT {OUT},0")
+OFF = (":OUTP:GLOB:STAT 'M1.System',0", f":OUTP:STAT {OUT},0", f":OUTP:EINS:STAT {OUT},0")
 
 
 @pytest.mark.parametrize(("reply", "safe"), [("0", True), ("1", False), ("x", False)])
-def test_make_safe(wire, bert, reply, safe):
+@pytest.mark.parametrize("which", [1, 2])
+def test_make_safe(wire, bert, reply, safe, which):
+    replies = ["0", "0", "0"]
+    replies[which] = reply
     wire.expect(*[(command, None) for command in OFF])
     wire.expect_resynchronisation(IDN, no_error=NONE)
-    wire.expect((OFF[0], None), (":OUTP:GLOB:STAT? 'M1.System'", "0"))
-    wire.expect((OFF[1], None), (f":OUTP:STAT? {OUT}", reply))
+    wire.expect((OFF[0], None), (":OUTP:GLOB:STAT? 'M1.System'", replies[0]))
+    wire.expect((OFF[1], None), (f":OUTP:STAT? {OUT}", replies[1]))
+    if which == 1 and reply == "x":
+        wire.expect_resynchronisation(IDN, no_error=NONE)
+    wire.expect((OFF[2], None), (f":OUTP:EINS:STAT? {OUT}", replies[2]))
     steps = bert.make_safe()
-    assert [step.safe for step in steps] == [True, safe]
-    assert [step.action for step in steps] == ["output M1.System off", "output M1.DataOut1 off"]
+    assert [step.safe for step in steps] == [True, safe or which != 1, safe or which != 2]
+    assert [step.action for step in steps] == [
+        "output M1.System off",
+        "output M1.DataOut1 off",
+        "error insertion M1.DataOut1 off",
+    ]
 
 
 def test_make_safe_of_one_that_does_not_answer_still_tells_it(wire, bert, no_reply):
     wire.expect(*[(command, None) for command in OFF], ("*IDN?", no_reply))
-    assert [step.safe for step in bert.make_safe()] == [False, False]
+    assert [step.safe for step in bert.make_safe()] == [False, False, False]
 
 
 # -- parsers -------------------------------------------------------------------------------------------

@@ -50,12 +50,13 @@ def connect(wire, meter, sensor=SENSOR, limits=("8.0E+02", "1.7E+03")):
     return meter.connect()
 
 
-def read_back(unit="W", auto="1", wavelength="1.3110E+03", count="33"):
+def read_back(unit="W", auto="1", wavelength="1.3110E+03", count="33", attenuation="0.0"):
     return [
         ("SENS:POW:UNIT?", unit),
         ("SENS:POW:RANG:AUTO?", auto),
         ("SENS:CORR:WAV?", wavelength),
         ("SENS:AVER:COUN?", count),
+        ("SENS:CORR?", attenuation),
     ]
 
 
@@ -68,6 +69,7 @@ def configure(wire, meter, answers=None, averaging_s=0.1, samples=33):
             "SENS:POW:RANG:AUTO 1",
             "SENS:CORR:WAV 1311.00",
             f"SENS:AVER:COUN {samples}",
+            "SENS:CORR 0",
         )
     )
     wire.expect(*(read_back(count=str(samples)) if answers is None else answers))

@@ -23,6 +23,7 @@ PROTOCOLS = {
     "thermal": interfaces.Thermal,
     "case_sensor": interfaces.CaseSensor,
     "host_board": interfaces.HostBoard,
+    "operator": interfaces.Operator,
 }
 
 

@@ -534,3 +534,61 @@ def test_eight_threads_on_one_session_get_their_own_replies(over_tcp):
         thread.join()
     assert wrong == []
     assert session.round_trips == 320
+
+
+class TricklingResource:
+    """A library's resource (no raw socket) whose parts come each within its time-out, and never end."""
+
+    resource_name = "USB0::1::2::3::INSTR"
+    session = 1
+    read_termination = write_termination = None
+
+    def __init__(self, clock, part: bytes, every_s: float) -> None:
+        self._clock, self._part, self._every_s = clock, part, every_s
+        self.timeout = 2000
+        self.timeouts_ms: list[int] = []
+
+    @property
+    def visalib(self):
+        return self
+
+    def ignore_warning(self, *codes):
+        return contextlib.nullcontext()
+
+    def write(self, message, termination=None):
+        return len(message)
+
+    def read(self, session, count):
+        self.timeouts_ms.append(self.timeout)
+        if self._every_s > self.timeout / 1000:
+            self._clock.sleeps.append(self.timeout / 1000)
+            raise pyvisa.errors.VisaIOError(pyvisa.constants.StatusCode.error_timeout)
+        self._clock.sleeps.append(self._every_s)
+        return self._part[:count], pyvisa.constants.StatusCode.success_max_count_read
+
+
+@pytest.mark.parametrize(("part", "every_s"), [(b"x", 0.09), (b"x", 0.8), (b"#", 2.0)])
+def test_a_reply_in_parts_has_one_limit_on_every_transport(counting_clock, part, every_s):
+    resource = TricklingResource(counting_clock, part, every_s)
+    session = ScpiSession(resource, counting_clock, name="meter", time_limit_s=3.0)
+    with pytest.raises(PartialReplyError, match=r"without its terminator within 3 s") as caught:
+        session.query("READ?")
+    assert counting_clock.now_s() == pytest.approx(3.0)
+    assert caught.value.reply == part * int(3.0 / every_s)
+    assert resource.timeouts_ms[0] == 3000  # the first part may take all of it, a later one what is left
+    assert resource.timeouts_ms[-1] <= every_s * 1000 + 1
+
+
+def test_a_block_in_parts_has_one_limit_on_every_transport(counting_clock):
+    class Block(TricklingResource):
+        header = list(b"#9000000099")  # noqa: RUF012
+
+        def read(self, session, count):
+            self._part = bytes([self.header.pop(0)]) if self.header else b"d"
+            return super().read(session, count)
+
+    resource = Block(counting_clock, b"", 0.5)
+    session = ScpiSession(resource, counting_clock, name="meter", time_limit_s=10.0)
+    with pytest.raises(PartialReplyError):
+        session.query_block("DATA?")
+    assert counting_clock.now_s() == pytest.approx(10.0)

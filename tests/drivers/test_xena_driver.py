@@ -222,6 +222,14 @@ def test_settings_that_do_not_stay(wire, chassis):
         chassis.start_pattern("PRBS7Q")
 
 
+@pytest.mark.parametrize("word", ["ERRORSON", "1"])
+def test_a_lane_that_inserts_errors_is_not_started(wire, chassis, word):
+    command, (query, answer) = set_sending(1, True)
+    wire.expect(BY_YOU, IS_TYPE, command, (query, answer.replace("ERRORSOFF", word)))
+    with pytest.raises(NotSettledError, match="lane 1 was set to insert no errors, and inserts some"):
+        chassis.start_pattern("PRBS31Q")
+
+
 def test_a_reservation_that_does_not_come(wire, chassis):
     wire.expect(RELEASED, ("0/0 P_RESERVATION RESERVE", OK), BY_OTHER)
     with pytest.raises(InUseError, match="reads RESERVED_BY_OTHER"):

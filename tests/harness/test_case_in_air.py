@@ -253,6 +253,15 @@ def test_a_sensor_off_the_case_is_found_before_the_case_is_heated_past_its_tempe
     assert bench.chamber.told[-1] == 25.0
 
 
+@pytest.mark.parametrize("case_temp_c", [0.0, 25.0])
+def test_a_module_that_was_just_powered_is_not_taken_for_one_that_gets_too_hot(make_in_air, case_temp_c):
+    bench = make_in_air(12.0)
+    bench.chamber.case_c, bench.chamber.lag_s, bench.chamber.rate_c_per_s = 23.0, 60.0, 0.03
+    bench.reach(case_temp_c)
+    assert bench.chamber.case_c == pytest.approx(case_temp_c, abs=1.0)
+    assert len(bench.trims) <= 2
+
+
 def test_a_case_that_was_still_cooling_down_is_not_taken_for_a_sensor_that_does_not_follow(make_in_air):
     bench = make_in_air(2.0)
     bench.chamber.case_c, bench.chamber.lag_s = 47.0, 60.0

@@ -393,7 +393,8 @@ def test_a_port_that_a_run_holds_is_not_disturbed() -> None:
         with contextlib.closing(open_serial_line(f"serial:{device}?baud=9600", write_limit_s=1.0)):
             port = SimpleNamespace(device=device, description="n/a", hwid="n/a")
             (found,) = find_serial([port], ask=True, clock=VirtualClock(World(1)))
-        assert "cannot be opened" in found.note and "lock" in found.note
+        assert "cannot be opened" in found.note
+        assert "lock" in found.note
         os.set_blocking(master, False)
         with pytest.raises(BlockingIOError):
             os.read(master, 1)
@@ -415,4 +416,5 @@ def test_a_library_that_cannot_list_is_one_line(
     monkeypatch.setattr(pyvisa, "ResourceManager", lambda library: Manager())
     assert main(["discover", "--out", str(tmp_path / "draft.toml")]) == 2
     printed = capsys.readouterr().err
-    assert "does not list what it finds" in printed and printed.count("\n") == 1
+    assert "does not list what it finds" in printed
+    assert printed.count("\n") == 1

@@ -30,7 +30,7 @@ class ChamberPeer(LinePeer):
     number to tell; ``serial`` names the specimen whose errors it draws.
     """
 
-    identity_lines = ("TYPE?",)
+    identity_lines = {"TYPE?": "T,T,OTHER-1,180.0"}  # noqa: RUF012
 
     def __init__(
         self,

@@ -63,6 +63,7 @@ class Pm100dPeer(ScpiPeer):
         """``*RST``: power-up settings; the zero stays."""
         self._wavelength_nm = _WAVELENGTHS_NM[2]
         self._count = 1
+        self._attenuation_db = 0.0
         self._in_watts = True
         self._auto_range = True
         self._range_dbm = _RANGES_DBM[-1]
@@ -79,6 +80,8 @@ class Pm100dPeer(ScpiPeer):
         self.setting("SENSe:POWer[:DC]:RANGe[:UPPer]", self._set_range)
         self.query("SENSe:AVERage[:COUNt]", lambda _: str(self._count))
         self.setting("SENSe:AVERage[:COUNt]", self._set_count)
+        self.query("SENSe:CORRection[:LOSS[:INPut[:MAGNitude]]]", lambda _: _nr3(self._attenuation_db))
+        self.setting("SENSe:CORRection[:LOSS[:INPut[:MAGNitude]]]", self._set_attenuation)
         self.setting("CONFigure[:SCALar][:POWer]", Call.end)
         self.query("CONFigure", lambda _: "POW")
         self.query("READ", self._read)
@@ -114,9 +117,11 @@ class Pm100dPeer(ScpiPeer):
         if power_w > full_scale_w * 1.05:
             return OVERLOAD_W
         sigma_w = math.hypot(self._noise_w, full_scale_w * 1e-5) / math.sqrt(self._count)
-        return (
+        seen_w = (
             power_w - self._zero_w + sigma_w * self.world.noise.normal(self.role, self.world.now_ns, "power")
         )
+        reckoned_in: float = 10.0 ** (self._attenuation_db / 10.0)
+        return seen_w * reckoned_in
 
     def _read(self, call: Call) -> After:
         call.end()
@@ -174,6 +179,11 @@ class Pm100dPeer(ScpiPeer):
         call.end()
         self._auto_range = False
         self._range_dbm = self._range_for(power_w)
+
+    def _set_attenuation(self, call: Call) -> None:
+        attenuation_db = call.number(unit="DB", minimum=-60.0, maximum=60.0)
+        call.end()
+        self._attenuation_db = attenuation_db
 
     def _set_count(self, call: Call) -> None:
         count = call.integer(*_COUNTS)

@@ -58,6 +58,10 @@ class _Settings:
     interval_s: float = 0.0
     mode: int = _SINGLE
     vacuum: bool = False
+    level_shift_db: float = 0.0
+    wavelength_shift_m: float = 0.0
+    adjacent_side_mode: bool = False
+    side_mode_mask_m: float = 0.0
     linear: bool = False
     reference_dbm: float = -10.0
     position: int = 8
@@ -182,6 +186,10 @@ class SpectrumAnalyserPeer(ScpiPeer):
         self.setting(f"{sense}:SWEep:TIME:INTerval", self._set_interval)
         self.query(f"{sense}:CORRection:RVELocity:MEDium", lambda _: str(int(self._settings.vacuum)))
         self.setting(f"{sense}:CORRection:RVELocity:MEDium", self._set_medium)
+        self._declare_number(f"{sense}:CORRection:LEVel:SHIFt", "level_shift_db", "DB", 60.0)
+        self._declare_number(f"{sense}:CORRection:WAVelength:SHIFt", "wavelength_shift_m", "M", 5e-9)
+        self.query("CALCulate:PARameter[:CATegory]:DFBLd", self._dfb_parameter)
+        self.setting("CALCulate:PARameter[:CATegory]:DFBLd", self._set_dfb_parameter)
         self.query("INITiate:SMODe", lambda _: str(self._settings.mode))
         self.setting("INITiate:SMODe", self._set_mode)
         self.setting("INITiate[:IMMediate]", self._initiate)
@@ -307,7 +315,10 @@ class SpectrumAnalyserPeer(ScpiPeer):
         age_h = (self.world.now_ns - self._offset_begun_ns) / ns_from_s(3600.0)
         sigma_w = w_from_dbm(_NOISE_DBM[settings.sensitivity])
         drawn = noise.generator(self.role, "trace", self.world.now_ns).standard_normal(len(wavelengths_m))
-        return _Trace(wavelengths_m, powers_w + self._drift_w_per_h * age_h + sigma_w * drawn)
+        seen_w = powers_w + self._drift_w_per_h * age_h + sigma_w * drawn
+        return _Trace(
+            wavelengths_m + settings.wavelength_shift_m, seen_w * 10.0 ** (settings.level_shift_db / 10.0)
+        )
 
     def _limits_m(self) -> tuple[float, float]:
         half_m = self._settings.span_m / 2.0
@@ -388,6 +399,34 @@ class SpectrumAnalyserPeer(ScpiPeer):
         interval_s = call.number(unit="S", minimum=0.0, maximum=99_999.0)
         call.end()
         self._settings.interval_s = interval_s
+
+    def _declare_number(self, pattern: str, name: str, unit: str, largest: float) -> None:
+        def set_(call: Call) -> None:
+            value = call.number(unit=unit, minimum=-largest, maximum=largest)
+            call.end()
+            setattr(self._settings, name, value)
+
+        self.query(pattern, lambda _: _nr3(getattr(self._settings, name)))
+        self.setting(pattern, set_)
+
+    def _dfb_parameter(self, call: Call) -> str:
+        call.choice("SMSR")
+        what = call.choice("SMODe", "SMASk")
+        call.end()
+        if what == "SMOD":
+            return "SMSR2" if self._settings.adjacent_side_mode else "SMSR1"
+        return _nr3(self._settings.side_mode_mask_m)
+
+    def _set_dfb_parameter(self, call: Call) -> None:
+        call.choice("SMSR")
+        if call.choice("SMODe", "SMASk") == "SMOD":
+            adjacent = call.choice("SMSR1", "SMSR2") == "SMSR2"
+            call.end()
+            self._settings.adjacent_side_mode = adjacent
+        else:
+            mask_m = call.number(unit="M", minimum=0.0, maximum=99.99e-9)
+            call.end()
+            self._settings.side_mode_mask_m = mask_m
 
     def _set_medium(self, call: Call) -> None:
         self._settings.vacuum = bool(_numbered(call, "AIR", "VACuum"))
@@ -486,7 +525,11 @@ class SpectrumAnalyserPeer(ScpiPeer):
         wavelengths = trace.wavelengths_m.tolist()
         modes = sorted(_modes(levels), key=lambda place: levels[place], reverse=True) or [0]
         peak = modes[0]
-        side = modes[1] if len(modes) > 1 else peak
+        mask_m = self._settings.side_mode_mask_m
+        sides = [place for place in modes[1:] if abs(wavelengths[place] - wavelengths[peak]) > mask_m]
+        if self._settings.adjacent_side_mode:
+            sides.sort(key=lambda place: abs(wavelengths[place] - wavelengths[peak]))
+        side = sides[0] if sides else peak
         offset_m = wavelengths[side] - wavelengths[peak]
         smsr_db = levels[peak] - levels[side]
         if self._settings.category == _CATEGORIES["SMSR"]:

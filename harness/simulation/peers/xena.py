@@ -109,7 +109,7 @@ class XenaPeer(LinePeer):
     another user take the port.
     """
 
-    identity_lines = ("C_MODEL",)
+    identity_lines = {"C_MODEL": 'C_MODEL "OTHER-1"', "C_SERIALNO": "C_SERIALNO 1"}  # noqa: RUF012
 
     def __init__(
         self,

@@ -127,7 +127,9 @@ class BenchServer:
             self._selector.register(self._modules, selectors.EVENT_READ)
             self.control = str(self._modules.address)
             self.instruments = tuple(
-                self._serve(part) for part in spec.instruments.values() if not part.shared_with
+                self._serve(part)
+                for part in spec.instruments.values()
+                if not part.shared_with and DRIVERS[part.driver].transport != "person"
             )
             self._closing = stack.pop_all()
 

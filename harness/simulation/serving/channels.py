@@ -90,8 +90,8 @@ class SocketChannel(Channel):
 
     @property
     def wants_to_read(self) -> bool:
-        """Not from one that does not read its replies."""
-        return not self._ended and len(self._unsent) < MOST_UNSENT
+        """Not from one that does not read its replies, or sends more than its instrument carries out."""
+        return not (self._ended or self.connection.is_full) and len(self._unsent) < MOST_UNSENT
 
     @property
     def wants_to_write(self) -> bool:
@@ -128,12 +128,15 @@ class LineChannel(Channel):
 
     ``bits_take_time``: bytes take the time of their bits at the line's speed; not with the wall clock, where
     they take what they take. The terminal stays while clients come and go: the instrument does not notice.
+    It stays too when the instrument drops the connection: what was under way is lost, and the line is there
+    again.
     """
 
     def __init__(self, world: World, peer: Peer, line: SerialAddress, *, bits_take_time: bool) -> None:
         import tty
 
         super().__init__(world, peer.connect(marks_end=False))
+        self._peer = peer
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -148,8 +151,8 @@ class LineChannel(Channel):
 
     @property
     def wants_to_read(self) -> bool:
-        """Always: a line has no way of holding up its sender."""
-        return True
+        """Not from one that sends more than its instrument carries out: the terminal fills up."""
+        return not self.connection.is_full
 
     @property
     def wants_to_write(self) -> bool:
@@ -173,7 +176,9 @@ class LineChannel(Channel):
             with contextlib.suppress(BlockingIOError):
                 del self._unsent[: os.write(self._master, self._unsent)]
         if self.connection.lost:
-            self.close()
+            self.connection.close()
+            self.connection = self._peer.connect(marks_end=False)
+            self.asked_ns = None
 
     def close(self) -> None:
         """Close both sides."""

@@ -287,15 +287,18 @@ class HislipConnection(Channel):
 
     def _go_through(self) -> None:
         try:
-            while not self.closed and not self._is_locked_out() and (taken := self._take_message()):
+            while not self._is_held_up() and (taken := self._take_message()):
                 self._act(*taken)
         except _BrokenError as fault:
             self.unsent += message(Type.FATAL_ERROR, fault.code, payload=str(fault).encode("ascii"))
             self._ending = True
             self._received.clear()
 
-    def _is_locked_out(self) -> bool:
+    def _is_held_up(self) -> bool:
+        """Whether what has come is not gone through now: closed, too much waits, another has the lock."""
         session = self._session
+        if self.closed or (self.connection.is_full and not (session is not None and session.clearing)):
+            return True
         return session is not None and self.is_synchronous and not self._device.may_talk(session)
 
     def _take_message(self) -> tuple[int, int, int, bytes] | None:

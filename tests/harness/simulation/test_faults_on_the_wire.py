@@ -214,7 +214,8 @@ def test_garbage_is_never_a_short_reply() -> None:
         for _ in range(200):
             world.advance_to(world.now_ns + 1000)
             faulted = faults.reply(sent, b"\n")
-            assert faulted is not None and len(faulted.data) == len(sent) + 1
+            assert faulted is not None
+            assert len(faulted.data) == len(sent) + 1
             with pytest.raises(GarbledReplyError):
                 parse(Reply("attenuator", "X?", faulted.data[:-1].decode("ascii")))
 
@@ -224,7 +225,9 @@ def test_a_line_instrument_that_is_flooded_holds_up_nobody() -> None:
     peer = Thermometer(world, role="thermal", answer_s=0.05)
     flood, other = peer.connect(marks_end=False), peer.connect(marks_end=False)
     flood.receive(b"NAME?\n" * 20_000, end=False)
-    assert flood.is_full and flood.owes_reply and not other.is_full
+    assert flood.is_full
+    assert flood.owes_reply
+    assert not other.is_full
     other.receive(b"NAME?\n", end=False)
     world.advance_to(world.now_ns + 3_400_000_000)  # those 64 before it, 50 ms each, and its own
     assert other.take(100, None)[0] == b"THERMOMETER\r\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 from drivers.units import dbm_from_w
 from harness.signal.waveform import Symbols, Waveform
-from harness.simulation.light.beam import Beam, strongest, total_power_w
+from harness.simulation.light.beam import Beam, loudest, total_power_w
 from harness.simulation.light.oscilloscope import NoTraceError, OscilloscopeFrontEnd, locked_symbols
 from harness.simulation.light.waveform import is_modulated
 from harness.simulation.peers.oscilloscope import shots
@@ -209,6 +209,7 @@ class OscilloscopePeer(ScpiPeer):
         self._switch("LTESt:ACQuire:STATe", "limit", preset=False)
         for word, key in (("PATTerns", "patterns"), ("WAVeforms", "waveforms"), ("SAMPles", "samples")):
             self.setting(f"LTESt:ACQuire:CTYPe:{word}", lambda call, key=key: self._limit(call, key))  # type: ignore[misc]
+            self.query(f"LTESt:ACQuire:CTYPe:{word}", lambda _: str(self._values["limit count"]))
         self._presets |= {"limit of": "waveforms", "limit count": 1}
         self.setting("ACQuire:RUN", lambda _: self._run())
         self.setting("ACQuire:SINGle", lambda _: self._run())
@@ -318,7 +319,7 @@ class OscilloscopePeer(ScpiPeer):
     def _clock_beam(self) -> Beam | None:
         """The light that the clock recovery can follow now."""
         shown = self._shown_channels()
-        beam = strongest(self._light(shown[0])) if shown else None
+        beam = loudest(self._light(shown[0])) if shown else None
         if beam is None or beam.signal is None or not is_modulated(beam.modulation):
             return None
         off = abs(beam.modulation.symbol_rate_bd / self._values["clock rate"] - 1.0)

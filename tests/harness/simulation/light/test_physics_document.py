@@ -61,4 +61,5 @@ def test_the_table_is_what_the_code_gives(plot: ModuleType, monkeypatch: pytest.
 def test_the_table_s_numbers_are_near_their_references(plot: ModuleType) -> None:
     for what, reference, found in _table(plot):
         if reference != "—":
-            assert float(found.split()[0]) == pytest.approx(float(reference.split()[0]), abs=0.0301), what  # both are rounded
+            # Both are rounded.
+            assert float(found.split()[0]) == pytest.approx(float(reference.split()[0]), abs=0.0301), what

@@ -169,6 +169,20 @@ def test_error_insertion(small_bench, bert):
     assert sent(small_bench, 1).ber == 0.0
 
 
+def test_errors_that_somebody_left_switched_on_are_not_sent(small_bench, bert):
+    def leave_on():
+        for setting in ("MODE 'M1.DataOut1',ERATio", "RATio 'M1.DataOut1',RM3", "STATe 'M1.DataOut1',1"):
+            bert.session.command(f":OUTPut:EINSertion:{setting}")
+
+    leave_on()
+    bert.connect()
+    bert.start_pattern("PRBS13Q", check=False)
+    assert sent(small_bench, 1) == LineSignal((PRBS13Q,))
+    leave_on()
+    assert all(step.safe for step in bert.make_safe())
+    assert not bert.session.query(":OUTPut:EINSertion:STATe? 'M1.DataOut1'").boolean()
+
+
 def test_at_another_symbol_rate_no_module_knows_the_pattern(small_bench, outputs):
     bert = small_bench.open(BERT, options={"symbol_rate_bd": 53.125e9})
     bert.start_pattern("PRBS13Q", check=False)

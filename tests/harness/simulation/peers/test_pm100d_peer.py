@@ -99,3 +99,12 @@ def test_nothing_was_measured_yet(lit):
     session = lit.open(METER).session
     with pytest.raises(NoReplyError):
         session.query("FETC?")
+
+
+@pytest.mark.parametrize(("neutral", "shown_w"), [(True, 1e-3), (False, 1e-2)])
+def test_an_attenuation_that_somebody_stated_counts_only_when_asked_for(lit, neutral, shown_w):
+    meter = lit.open(METER, options={"neutral_corrections": neutral})
+    meter.session.command("SENS:CORR:LOSS 10")
+    meter.configure(wavelength_nm=1310.0, averaging_s=0.3)
+    (reading,) = meter.read_powers_w([1])
+    assert reading.power_w == pytest.approx(shown_w, rel=0.04)

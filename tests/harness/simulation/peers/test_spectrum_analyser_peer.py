@@ -337,3 +337,28 @@ def test_an_invalid_value_is_no_line(small_bench):
     peer._find = invalid
     with pytest.raises(InvalidReadingError):
         osa.laser_line()
+
+
+def test_shifts_and_masks_that_somebody_left_behind_do_not_count(small_bench):
+    small_bench.fibres.beams[1] = (laser(),)
+    osa = small_bench.open(OSA)
+    for left in (
+        ":SENS:CORR:LEV:SHIF 10DB",
+        ":SENS:CORR:WAV:SHIF 2NM",
+        ":CALC:PAR:DFBL SMSR,SMASK,50NM",
+        ":CALC:PAR:DFBL SMSR,SMODE,SMSR2",
+    ):
+        osa.session.command(left)
+    osa.configure(centre_nm=1311.0, span_nm=10.0, resolution_nm=0.05)
+    line = osa.laser_line()
+    assert line.wavelength_nm == pytest.approx(1311.2, abs=0.11)
+    assert line.power_dbm == pytest.approx(0.0, abs=0.6)
+    assert line.smsr_db == pytest.approx(45.0, abs=0.5)
+
+
+def test_without_neutral_corrections_they_do_count(small_bench):
+    small_bench.fibres.beams[1] = (laser(),)
+    osa = small_bench.open(OSA, options={"neutral_corrections": False})
+    osa.session.command(":SENS:CORR:LEV:SHIF 10DB")
+    osa.configure(centre_nm=1311.0, span_nm=10.0, resolution_nm=0.05)
+    assert osa.laser_line().power_dbm == pytest.approx(10.0, abs=0.6)

@@ -11,6 +11,7 @@ from drivers.errors import (
     InUseError,
     NoReplyError,
     UnsupportedError,
+    WrongIdentityError,
 )
 from drivers.xena_cli import RefusedError
 from drivers.xena_xoa import XenaChassis
@@ -240,3 +241,10 @@ def test_a_chassis_that_dies_or_talks_nonsense(small_bench, lanes):
     small_bench.peers[XENA].drop_connections()
     with pytest.raises(ConnectionFailedError):
         chassis.identify()
+
+
+def test_another_chassis_is_found_when_it_gets_in_step(small_bench):
+    chassis = small_bench.open(XENA)
+    small_bench.peers[XENA].fail("wrong_identity")
+    with pytest.raises(WrongIdentityError, match="another instrument answers"):
+        chassis.session.resynchronise()

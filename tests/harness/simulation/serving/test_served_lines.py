@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from drivers.errors import InstrumentError
 from harness.benchfile import find_bench_file, load_bench
 from harness.opening import open_bench
 from harness.simulation.serving.bench_server import BenchServer
@@ -58,3 +61,38 @@ def test_a_terminal_serves_one_client_after_another(
         bench = open_bench(served)
         assert bench.thermal.connect().vendor
         bench.close()
+
+
+@pytest.mark.parametrize("chamber_bench", ["serial:/dev/ttyUSB0?baud=19200"], indirect=True)
+def test_a_terminal_is_there_again_after_a_dropped_connection(
+    serve: Serve, write_bench: Any, chamber_bench: Path
+) -> None:
+    server = serve(chamber_bench)
+    served = load_bench(write_bench(server, chamber_bench))
+    bench = open_bench(served)
+    bench.thermal.connect()
+    with server.backend.world.lock:
+        server.backend.peers["thermal"].fail("disconnects", count=1)  # type: ignore[attr-defined]
+    with pytest.raises(InstrumentError):
+        bench.thermal.read_air_c()
+    bench.close()
+    bench = open_bench(served)
+    assert bench.thermal.connect().vendor
+    bench.close()
+
+
+def test_lines_without_end_are_held_up_and_others_are_served(serve: Serve, write_bench: Any) -> None:
+    server = serve()
+    address = next(part for part in server.instruments if part.role == "optical_switch").addresses["socket"]
+    flood, other = (socket.create_connection(("127.0.0.1", int(address.split("::")[2]))) for _ in range(2))
+    with flood, other:
+        flood.settimeout(0.2)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 1 << 24:
+                sent += flood.send(b"*CLS\n" * 4000)
+        other.settimeout(20.0)
+        other.sendall(b"*IDN?\n")
+        assert other.recv(100).endswith(b"\n")
+        with server.backend.world.lock:
+            assert len(server.backend.peers["optical_switch"]._inbox) <= 2 * 64  # type: ignore[attr-defined]
