@@ -1,4 +1,5 @@
-"""The form of a recording: one line of JSON for each exchange, the first line says what was recorded.
+"""The form of a recording: one line of JSON for each exchange; the first line says what was recorded, the
+last that it is whole.
 
 Each line ends with a CRC-32 over all exchanges up to it, so that a lost, moved or damaged line is found; it
 is no protection against forgery, which is the journal's work. Times are nanoseconds of bench time since the
@@ -11,10 +12,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from pyvisa.constants import StatusCode
+
+from harness.exchange.hidden import masked
 
 __all__ = [
     "BENCH_COPY",
@@ -25,8 +31,10 @@ __all__ = [
     "Message",
     "RecordingError",
     "bytes_fields",
+    "closing_line",
     "header_line",
     "seal",
+    "thread_name",
 ]
 
 EXCHANGES = "exchanges.jsonl"
@@ -34,10 +42,16 @@ EXCHANGES = "exchanges.jsonl"
 BENCH_COPY = "bench.toml"
 """Beside it: the bench file, as it was."""
 FORM = "lanewise-exchanges"
-VERSION = 1
+VERSION = 2
 LONGEST_PIECE_BYTES = 48 * 1024
 LONGEST_LINE_BYTES = 8 * LONGEST_PIECE_BYTES
 MOST_EXCHANGES = 50_000_000
+UNNAMED_THREAD = "?"
+"""Threads without a name of their own: they cannot be told apart."""
+_KINDS = ("open", "write", "read", "nothing", "waiting", "clear", "transfer")
+_STATUSES = frozenset(int(code) for code in StatusCode)
+_MOST_NS = 1 << 62
+_LONGEST_TRANSFER_BYTES = 0xFFFF
 _SEAL_LENGTH = len(',"crc":"01234567"}')
 _quoted = json.encoder.encode_basestring_ascii
 
@@ -100,7 +114,9 @@ class Exchange:
 
     ``number``: from 1, over all instruments; ``do``: ``open``, ``write``, ``read``, ``nothing`` (a serial
     port that gave no byte in its time, ``count`` times), ``waiting`` (``count`` bytes waited), ``clear`` or
-    ``transfer``; ``status``: VISA's, of a read; ``raw_socket``: of an ``open``.
+    ``transfer``; ``status``: VISA's, of a read; ``raw_socket``: of an ``open``; ``by``: the thread that did
+    it (:func:`thread_name`); ``slept_ns``: how long that thread had slept by the bench's clock since its
+    exchange before; ``secrets``: from where to where ``data`` (of a ``write``) stands for a password.
     """
 
     number: int
@@ -113,12 +129,15 @@ class Exchange:
     messages: tuple[Message, ...] = ()
     fault: Fault | None = None
     raw_socket: bool = False
+    by: str = ""
+    slept_ns: int = 0
+    secrets: tuple[tuple[int, int], ...] = ()
 
     def __str__(self) -> str:
         """What was asked, for people."""
         failed = f" (failed: {self.fault})" if self.fault else ""
         if self.do in ("write", "read"):
-            return f"{self.do} {shown(self.data)}{failed}"
+            return f"{self.do} {shown(self.data, self.secrets)}{failed}"
         if self.do == "transfer":
             return f"transfer {shown_messages(self.messages)}{failed}"
         if self.do == "nothing":
@@ -126,8 +145,9 @@ class Exchange:
         return f"{self.do} {self.count}" if self.do == "waiting" else f"{self.do}{failed}"
 
 
-def shown(data: bytes) -> str:
-    """Bytes for people, bounded."""
+def shown(data: bytes, secrets: tuple[tuple[int, int], ...] = ()) -> str:
+    """Bytes for people, bounded, without secrets."""
+    data = masked(data, secrets)
     text = repr(data[:80])[1:]
     return text if len(data) <= 80 else f"{text}... ({len(data)} bytes)"
 
@@ -144,6 +164,14 @@ def shown_messages(messages: tuple[Message, ...]) -> str:
         for message in messages
     ]
     return "; ".join(parts[:8]) + ("; ..." if len(parts) > 8 else "")
+
+
+def thread_name() -> str:
+    """What a recording calls the thread that asks: "" the main one; its name; :data:`UNNAMED_THREAD`."""
+    thread = threading.current_thread()
+    if thread is threading.main_thread():
+        return ""
+    return UNNAMED_THREAD if thread.name.startswith(("Thread-", "Dummy-")) else thread.name
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -166,6 +194,11 @@ def header_line(header: Header) -> str:
     """The first line."""
     content = {"form": FORM, "form_version": VERSION, **asdict(header)}
     return seal(json.dumps(content, ensure_ascii=True, separators=(",", ":"))[:-1], 0)[0]
+
+
+def closing_line(exchanges: int, crc: int) -> str:
+    """The last line: how many lines of exchanges stand before it."""
+    return seal(f'{{"end":{exchanges}', crc)[0]
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -211,28 +244,36 @@ def read_exchange(content: Mapping[str, Any]) -> tuple[Exchange, bool]:
     :raises ValueError: when it is none.
     """
     number, on, t_ns, do = (content.get(key) for key in ("n", "on", "t_ns", "do"))
-    if not (_whole(number) and isinstance(on, str) and _whole(t_ns) and isinstance(do, str)):
-        raise ValueError("n, on, t_ns or do is missing or of another kind")
+    by, slept_ns = content.get("by", ""), content.get("slept_ns", 0)
+    if not (_whole(number) and isinstance(on, str) and isinstance(by, str) and do in _KINDS):
+        raise ValueError("n, on, by or do is missing, or cannot be")
+    if not (_within(t_ns, _MOST_NS) and _within(slept_ns, _MOST_NS)):
+        raise ValueError("t_ns or slept_ns is missing, or cannot be")
     data = b""
     if isinstance(content.get("text"), str):
         data = content["text"].encode("latin-1")
     elif isinstance(content.get("base64"), str):
         data = base64.b64decode(content["base64"], validate=True)
     status, count = content.get("status", 0), content.get("count", 0)
-    if not (_whole(status) and _whole(count)):
-        raise ValueError("status or count is no whole number")
+    if not (_whole(status) and status in _STATUSES):
+        raise ValueError(f"status {status!r} is none of VISA's")
+    if not _within(count, MOST_EXCHANGES):
+        raise ValueError("count is no whole number, or cannot be")
     return (
         Exchange(
             number=int(number or 0),
             on=on,
             t_ns=int(t_ns or 0),
-            do=do,
+            do=str(do),
             data=data,
             status=status,
             count=count,
             messages=tuple(_messages(content.get("messages", []))),
             fault=_fault(content.get("fault")),
             raw_socket=content.get("raw_socket") is True,
+            by=by,
+            slept_ns=int(slept_ns),
+            secrets=tuple(_secrets(content.get("secrets", []), len(data))),
         ),
         content.get("more") is True,
     )
@@ -243,13 +284,22 @@ def _messages(content: Any) -> Iterator[Message]:
         raise ValueError("messages is no list")  # noqa: TRY004 - what a file holds, not a programmer's slip
     for entry in content:
         way, address, what = entry
-        if way not in ("w", "r") or not _whole(address):
+        if way not in ("w", "r") or not _within(address, 0x3FF):
             raise ValueError(f"{entry!r} is no message")
         if isinstance(what, str):
             data = bytes.fromhex(what)
             yield Message(address, data, len(data) if way == "r" else None)
+        elif way == "r" and _within(what, _LONGEST_TRANSFER_BYTES):
+            yield Message(address, b"", what)
         else:
-            yield Message(address, b"", int(what))
+            raise ValueError(f"{entry!r} is no message")
+
+
+def _secrets(content: Any, length: int) -> Iterator[tuple[int, int]]:
+    for start, end in content:
+        if not (_within(start, length) and _within(end, length) and start <= end):
+            raise ValueError("secrets lie outside of the bytes")
+        yield start, end
 
 
 def _fault(content: Any) -> Fault | None:
@@ -258,7 +308,13 @@ def _fault(content: Any) -> Fault | None:
     kind, code, text = content
     if kind not in ("visa", "os", "other") or not _whole(code) or not isinstance(text, str):
         raise ValueError(f"{content!r} is no fault")
+    if not -(1 << 31) <= code < 1 << 31:
+        raise ValueError(f"{content!r} is no fault")
     return Fault(kind, code, text)
+
+
+def _within(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def _whole(value: object) -> bool:

@@ -1,9 +1,9 @@
-"""Reading a recording. What was cut off at its end is left out and told; anything else is refused."""
+"""Reading a recording. That its end was cut off is told; anything else is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from harness.exchange.form import (
     EXCHANGES,
     LONGEST_LINE_BYTES,
     MOST_EXCHANGES,
+    UNNAMED_THREAD,
     Exchange,
     Header,
     RecordingError,
@@ -28,13 +29,15 @@ __all__ = ["Recording", "bench_copy", "read_recording", "read_recording_header"]
 class Recording:
     """A run's exchanges, by the address of the instrument, in their order.
 
-    ``torn``: the last line is not whole: the run was killed, and more may be missing behind it.
+    ``torn``: the closing line is missing or not whole: the run was killed or lines were cut off, and more may
+    be missing. ``threads``: the same exchanges, by the thread that did them (of those with a name).
     """
 
     path: Path
     header: Header
     channels: Mapping[str, tuple[Exchange, ...]]
     torn: bool
+    threads: Mapping[str, tuple[Exchange, ...]] = field(default_factory=dict)
 
     @property
     def exchanges(self) -> int:
@@ -61,7 +64,7 @@ def read_recording_header(run: Path) -> Header:
     :raises RecordingError: when there is none, or it is damaged.
     """
     path = run / RAW / EXCHANGES
-    return _header(_lines(path), path)[0]
+    return _header(_lines(path), path)
 
 
 def read_recording(run: Path) -> Recording:
@@ -71,13 +74,18 @@ def read_recording(run: Path) -> Recording:
     """
     path = run / RAW / EXCHANGES
     lines = _lines(path)
-    header, torn = _header(lines, path)
+    header = _header(lines, path)
+    torn = True
+    threads: dict[str, list[Exchange]] = {}
     channels: dict[str, list[Exchange]] = {}
     begun: dict[str, Exchange] = {}
     crc = count = 0
     for number, line, complete in lines:
+        if not torn:
+            raise RecordingError(
+                f"{path}: line {number} stands behind the closing line: record the run again"
+            )
         if not complete:
-            torn = True
             break
         where = f"{path}: line {number}"
         content = unsealed(line, crc)
@@ -87,32 +95,49 @@ def read_recording(run: Path) -> Recording:
                 "the recording is damaged. Record the run again."
             )
         crc = content[1]
+        if "end" in content[0]:
+            if content[0]["end"] != count:
+                raise RecordingError(
+                    f"{where}: closes {content[0]['end']!r} exchanges, not the {count} before"
+                )
+            torn = False
+            continue
         exchange, more = _exchange(content[0], where)
         count += 1
         if exchange.number != count or count > MOST_EXCHANGES:
             raise RecordingError(f"{where}: is exchange {exchange.number}, expected {count}")
         before = begun.pop(exchange.on, None)
         if before is not None:
-            exchange = replace(exchange, data=before.data + exchange.data)
+            exchange = replace(
+                exchange, data=before.data + exchange.data, slept_ns=before.slept_ns + exchange.slept_ns
+            )
         if more:
             begun[exchange.on] = exchange
             continue
         channels.setdefault(exchange.on, []).append(exchange)
-    return Recording(path, header, {on: tuple(done) for on, done in channels.items()}, torn or bool(begun))
+        if exchange.by != UNNAMED_THREAD:
+            threads.setdefault(exchange.by, []).append(exchange)
+    return Recording(
+        path,
+        header,
+        {on: tuple(done) for on, done in channels.items()},
+        torn or bool(begun),
+        {by: tuple(done) for by, done in threads.items()},
+    )
 
 
-def _header(lines: Iterator[tuple[int, bytes, bool]], path: Path) -> tuple[Header, bool]:
+def _header(lines: Iterator[tuple[int, bytes, bool]], path: Path) -> Header:
     first = next(lines, None)
     content = unsealed(first[1], 0) if first is not None and first[2] else None
     if content is None:
         raise RecordingError(f"{path}: line 1 is not as it was written: this is no recording, or is damaged")
-    return read_header(content[0], f"{path}: line 1"), False
+    return read_header(content[0], f"{path}: line 1")
 
 
 def _exchange(content: dict[str, Any], where: str) -> tuple[Exchange, bool]:
     try:
         return read_exchange(content)
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, ArithmeticError) as fault:
         raise RecordingError(f"{where}: is no exchange: {fault}") from fault
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import pyvisa.constants
 import pyvisa.errors
 
-from drivers.clock import Clock, StopFlag
+from drivers.clock import Clock, StopFlag, shielded, waited
 from drivers.i2c import SmbusLike
 from drivers.line_session import SerialPort
 from harness.exchange.form import (
@@ -30,9 +30,12 @@ from harness.exchange.form import (
     Fault,
     Header,
     bytes_fields,
+    closing_line,
     header_line,
     seal,
+    thread_name,
 )
+from harness.exchange.hidden import HiddenWords, masked, without_password
 
 if TYPE_CHECKING:
     from smbus2 import i2c_msg
@@ -66,13 +69,14 @@ class Recorder:
         self._file: TextIO | None = None
         self._channels: list[Channel] = []
         self._failed = False
+        self._own = threading.local()
 
     def begin(self, raw: Path, header: Header, bench_file: bytes) -> None:
         """Write down what there is and will be, to a run's ``raw`` folder.
 
         :raises OSError: when it cannot be written.
         """
-        (raw / BENCH_COPY).write_bytes(bench_file)
+        (raw / BENCH_COPY).write_bytes(bench_file)  # whose passwords the caller has left out
         with self._lock:
             self._file = (raw / EXCHANGES).open("x", encoding="ascii", newline="\n")
             self._file.write(header_line(header))
@@ -87,6 +91,27 @@ class Recorder:
     def now_ns(self) -> int:
         """Bench time since the recording began."""
         return round((self._clock.now_s() - self._origin_s) * _NS_PER_S)
+
+    def slept(self, duration_s: float) -> None:
+        """This thread is about to sleep: what it read until now is an exchange of its own."""
+        self.turns_to(None)
+        self._own.slept_ns = getattr(self._own, "slept_ns", 0) + round(max(0.0, duration_s) * _NS_PER_S)
+
+    def turns_to(self, channel: Channel | None) -> None:
+        """This thread turns to a channel: what it read from another one comes before that."""
+        before: Channel | None = getattr(self._own, "channel", None)
+        if before is not None and before is not channel:
+            before.settle_own()
+        self._own.channel = channel
+
+    def by(self) -> tuple[str, str]:
+        """Fields for this thread: which one it is; how long it has slept since this was last asked."""
+        name, slept_ns = thread_name(), getattr(self._own, "slept_ns", 0)
+        self._own.slept_ns = 0
+        return (
+            f',"by":{encode_basestring_ascii(name)}' if name else "",
+            f',"slept_ns":{slept_ns}' if slept_ns else "",
+        )
 
     def add(self, on: str, t_ns: int, do: str, what: str) -> None:
         """Keep one exchange; ``on`` is quoted, ``what`` the rest of its fields."""
@@ -105,6 +130,8 @@ class Recorder:
             channel.settle()
         with self._lock:
             if self._file is not None:
+                if not self._failed:
+                    self._lines.append(closing_line(self.exchanges, self._crc))
                 self._flush()
                 with contextlib.suppress(OSError):
                     self._file.close()
@@ -130,6 +157,8 @@ class Channel:
         self._read = bytearray()
         self._read_ns = 0
         self._nothing = 0
+        self._read_by = self._read_slept = ""
+        self._reader = 0
 
     def opened(self, fault: Exception | None = None, *, raw_socket: bool = False) -> None:
         """The session was opened, or not."""
@@ -137,12 +166,22 @@ class Channel:
 
     def did(self, do: str, what: str = "") -> None:
         """Anything but a read."""
+        self._recorder.turns_to(self)
         if self._read or self._nothing:
             self.settle()
-        self._recorder.add(self._on, self._recorder.now_ns(), do, what)
+        self._recorder.add(self._on, self._recorder.now_ns(), do, what + "".join(self._recorder.by()))
 
-    def wrote(self, data: bytes, fault: Exception | None = None) -> None:
-        """Bytes were sent, or not."""
+    def wrote(
+        self, data: bytes, fault: Exception | None = None, secrets: tuple[tuple[int, int], ...] = ()
+    ) -> None:
+        """Bytes were sent, or not. ``secrets``: from where to where passwords stand."""
+        if secrets:
+            if len(data) > LONGEST_PIECE_BYTES:
+                raise ValueError(f"a password within {len(data)} bytes cannot be left out of a recording")
+            places = ",".join(f"[{start},{end}]" for start, end in secrets)
+            what = f'{bytes_fields(masked(data, secrets))},"secrets":[{places}]'
+            self.did("write", what + _fault_fields(fault))
+            return
         while len(data) > LONGEST_PIECE_BYTES:
             piece, data = data[:LONGEST_PIECE_BYTES], data[LONGEST_PIECE_BYTES:]
             self.did("write", f'{bytes_fields(piece)},"more":true')
@@ -152,6 +191,7 @@ class Channel:
         """Bytes were read, and how the read ended."""
         if self._nothing:
             self.settle()
+        self._begins_reading()
         self._read += data
         self._read_ns = self._recorder.now_ns()
         while len(self._read) > LONGEST_PIECE_BYTES:
@@ -168,8 +208,14 @@ class Channel:
         """A serial port waited its time out."""
         if self._read:
             self.settle()
+        self._begins_reading()
         self._nothing += 1
         self._read_ns = self._recorder.now_ns()
+
+    def settle_own(self) -> None:
+        """Write down what this thread read last."""
+        if self._reader == threading.get_ident():
+            self.settle()
 
     def settle(self) -> None:
         """Write down what was read last."""
@@ -177,12 +223,21 @@ class Channel:
             self._put(bytes(self._read), _MORE_FOLLOWS, None)
             self._read.clear()
         if self._nothing:
-            self._recorder.add(self._on, self._read_ns, "nothing", f',"count":{self._nothing}')
+            what = f',"count":{self._nothing}{self._read_by}{self._read_slept}'
+            self._recorder.add(self._on, self._read_ns, "nothing", what)
             self._nothing = 0
 
+    def _begins_reading(self) -> None:
+        self._recorder.turns_to(self)
+        if not self._read and not self._nothing:
+            (self._read_by, self._read_slept), self._reader = self._recorder.by(), threading.get_ident()
+
     def _put(self, data: bytes, status: int, fault: Exception | None) -> None:
-        what = f'{bytes_fields(data)},"status":{status}{_fault_fields(fault)}'
+        what = (
+            f'{bytes_fields(data)},"status":{status}{_fault_fields(fault)}{self._read_by}{self._read_slept}'
+        )
         self._recorder.add(self._on, self._read_ns, "read", what)
+        self._read_slept = ""
 
 
 def _fault_fields(fault: Exception | None) -> str:
@@ -200,8 +255,8 @@ class RecordingBackend:
 
     def __init__(self, inner: Backend, stop: StopFlag) -> None:
         self._inner = inner
-        self.clock: Clock = inner.clock
-        self.recorder = Recorder(self.clock, stop)
+        self.recorder = Recorder(inner.clock, stop)
+        self.clock: Clock = RecordedClock(inner.clock, self.recorder)
 
     def visa_resource(self, address: str) -> Any:
         """Open a resource."""
@@ -244,6 +299,40 @@ class RecordingBackend:
             self.recorder.close()
 
 
+class RecordedClock:
+    """A bench's clock; how long is slept by it is kept: gates and settling times are decisions too."""
+
+    def __init__(self, clock: Clock, recorder: Recorder) -> None:
+        self._clock = clock
+        self._recorder = recorder
+
+    @property
+    def kind(self) -> str:
+        """As the clock's."""
+        return self._clock.kind
+
+    def now_s(self) -> float:
+        """As the clock's."""
+        return self._clock.now_s()
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait."""
+        self._recorder.slept(duration_s)
+        self._clock.sleep(duration_s)
+
+    def checkpoint(self) -> None:
+        """As the clock's."""
+        self._clock.checkpoint()
+
+    def shield(self) -> AbstractContextManager[object]:
+        """As the clock's, if it can."""
+        return shielded(self._clock)
+
+    def waited(self, duration_s: float) -> None:
+        """As the clock's, if it stands still."""
+        waited(self._clock, duration_s)
+
+
 @contextlib.contextmanager
 def _opening(channel: Channel) -> Any:
     try:
@@ -260,6 +349,7 @@ class RecordedResource:
     def __init__(self, resource: Any, channel: Channel, interface: socket.socket | None) -> None:
         self._resource = resource
         self._channel = channel
+        self._hidden = HiddenWords()
         self._peeked = None if interface is None else PeekedSocket(interface, channel)
         self.visalib = _RecordedLibrary(resource, channel, self._peeked)
 
@@ -314,10 +404,14 @@ class RecordedResource:
         try:
             written: int = self._resource.write(message, termination=termination)
         except Exception as fault:
-            self._channel.wrote(data, fault)
+            self._channel.wrote(data, fault, self._hidden.places(data))
             raise
-        self._channel.wrote(data)
+        self._channel.wrote(data, secrets=self._hidden.places(data))
         return written
+
+    def hide(self, before: str, secret: str) -> None:
+        """Do not write down ``secret`` where it is sent behind ``before``."""
+        self._hidden.add(before, secret)
 
     def clear(self) -> None:
         """Device clear."""
@@ -436,7 +530,7 @@ class RecordedBus:
         """Transfer messages."""
         # Before: a message whose bytes are sent may be reused for what comes back.
         asked = [
-            None if message.flags & _I2C_M_RD else f'["w",{message.addr},"{_bytes_of(message).hex()}"]'
+            None if message.flags & _I2C_M_RD else f'["w",{message.addr},"{_written(message).hex()}"]'
             for message in i2c_msgs
         ]
         try:
@@ -457,6 +551,10 @@ class RecordedBus:
     def close(self) -> None:
         """Close the bus."""
         self._bus.close()
+
+
+def _written(message: i2c_msg) -> bytes:
+    return without_password(message.addr, _bytes_of(message))
 
 
 def _bytes_of(message: i2c_msg) -> bytes:

@@ -1,8 +1,10 @@
 """Running a plan against a recording: a back end that knows nothing but what was recorded.
 
-Each instrument's exchanges must be asked for in their order, exactly. The first thing that is asked otherwise
-ends the replay: a :class:`ReplayDifferenceError` says what was recorded, what is asked now, and what stood
-before; whatever is asked afterwards, of any instrument, gets the same error, and the run is asked to stop.
+Each thread's exchanges, and each instrument's, must be asked for in their order, exactly, and each thread
+must sleep as long between its exchanges as it did, within a tolerance. The first thing that is asked
+otherwise ends the replay: a :class:`ReplayDifferenceError` says what was recorded, what is asked now, and
+what stood before; whatever is asked afterwards, of any instrument, gets the same error, and the run is asked
+to stop.
 
 How much one read asks for is free, for it depends on how bytes happened to arrive: a read gives what was
 recorded, in as many parts as it is asked in.
@@ -28,7 +30,8 @@ from drivers.clock import Clock, StopFlag
 from drivers.errors import BenchError, ConnectionFailedError
 from drivers.i2c import SmbusLike
 from drivers.line_session import SerialPort
-from harness.exchange.form import Exchange, Fault, Message, shown, shown_messages
+from harness.exchange.form import UNNAMED_THREAD, Exchange, Fault, Message, shown, shown_messages, thread_name
+from harness.exchange.hidden import HiddenWords, masked, without_password
 from harness.exchange.reading import Recording
 
 if TYPE_CHECKING:
@@ -38,6 +41,11 @@ __all__ = ["ReplayBackend", "ReplayClock", "ReplayDifferenceError"]
 
 _NS_PER_S = 1_000_000_000
 _CONTEXT = 5
+_SLEEP_TOLERANCE = 0.01
+_SLEEP_TOLERANCE_S = 0.1
+"""A sleep may end at a set time, and a recording of a lab does not hold the time that the program took."""
+_VIRTUAL_SLEEP_TOLERANCE_S = 1e-3
+"""Where only sleeping takes time: sums of rounded times."""
 _I2C_M_RD = 0x0001
 _STATUS = pyvisa.constants.StatusCode
 
@@ -75,8 +83,20 @@ class ReplayClock:
     def sleep(self, duration_s: float) -> None:
         """Move on; takes no time."""
         self.checkpoint()
-        self.move_to(self._now_ns() + round(max(0.0, duration_s) * _NS_PER_S))
+        slept_ns = round(max(0.0, duration_s) * _NS_PER_S)
+        self._own.slept_ns = self.slept_ns + slept_ns
+        self.move_to(self._now_ns() + slept_ns)
         self.checkpoint()
+
+    @property
+    def slept_ns(self) -> int:
+        """How long this thread has slept since :meth:`awoke`."""
+        slept_ns: int = getattr(self._own, "slept_ns", 0)
+        return slept_ns
+
+    def awoke(self) -> None:
+        """This thread asks for something: what it sleeps from now on is counted anew."""
+        self._own.slept_ns = 0
 
     def checkpoint(self) -> None:
         """Raise :class:`drivers.clock.StopRequested` if the run was told to stop."""
@@ -108,6 +128,10 @@ class ReplayBackend:
         self.clock: Clock = self._clock
         self._stop = stop
         self._channels: dict[str, Channel] = {}
+        self._places = dict.fromkeys(recording.threads, 0)
+        virtual = recording.header.clock == "virtual"
+        self._sleep_tolerance = 0.0 if virtual else _SLEEP_TOLERANCE
+        self._sleep_tolerance_s = _VIRTUAL_SLEEP_TOLERANCE_S if virtual else _SLEEP_TOLERANCE_S
 
     def visa_resource(self, address: str) -> Any:
         """Open a resource."""
@@ -133,7 +157,7 @@ class ReplayBackend:
         """What a person should know after the replay: where it differs, what was not asked any more. Empty
         when everything was asked and nothing else.
         """
-        torn = ("the recording is torn: its last line is not whole, and the rest is missing",)
+        torn = ("the recording is torn: its closing line is missing or not whole, and more may be",)
         said = torn if self.recording.torn else ()
         if self.difference is not None:
             return (*said, str(self.difference))
@@ -150,15 +174,44 @@ class ReplayBackend:
     def differs(self, channel: Channel, asked: str) -> ReplayDifferenceError:
         """The error for what was asked at a channel; the first one stays, and stops the run."""
         if self.difference is None:
-            self.difference = _difference(channel, asked, self.recording)
+            self.difference = _difference(channel, asked, self.recording, self._due_for(channel))
             number = self.difference.number
             place = "at the end" if number is None else f"at exchange {number}"
             self._stop.request(f"the replay differs from the recording {place}")
         return self.difference
 
+    def _due_for(self, channel: Channel) -> Exchange | None:
+        if channel.left and self.is_due(channel.upcoming()):
+            return channel.upcoming()
+        return self.due()
+
+    def due(self) -> Exchange | None:
+        """What this thread asked next when the run was recorded; None: nothing more, or it is not known."""
+        name = thread_name()
+        exchanges, place = self.recording.threads.get(name, ()), self._places.get(name, 0)
+        return exchanges[place] if place < len(exchanges) else None
+
+    def is_due(self, exchange: Exchange) -> bool:
+        """Whether an exchange is this thread's next. Of threads without a name it is not known."""
+        if exchange.by == UNNAMED_THREAD:
+            return thread_name() == UNNAMED_THREAD
+        return self.due() is exchange
+
+    def slept_as_recorded(self, exchange: Exchange) -> bool:
+        """Whether this thread has slept as long as it did before an exchange."""
+        allowed_ns = self._sleep_tolerance_s * _NS_PER_S + self._sleep_tolerance * exchange.slept_ns
+        return abs(self._clock.slept_ns - exchange.slept_ns) <= allowed_ns
+
+    def slept_s(self) -> float:
+        """How long this thread has slept since its last exchange."""
+        return self._clock.slept_ns / _NS_PER_S
+
     def arrived(self, exchange: Exchange) -> None:
-        """Time moves to an exchange's end."""
+        """An exchange was asked for: time moves to its end, the thread goes on to its next."""
+        self._clock.awoke()
         self._clock.move_to(exchange.t_ns)
+        if exchange.by in self._places:
+            self._places[exchange.by] += 1
 
     def waited(self, duration_s: float, within: Exchange) -> None:
         """Time moves on within an exchange, at most to its end."""
@@ -171,12 +224,14 @@ class ReplayBackend:
                 "the recording has nothing from this address",
                 advice=f"Recorded were {', '.join(sorted(self.recording.channels))}.",
             )
-        channel = self._channels[address] = Channel(self, address, self.recording.channels[address])
+        channel = self._channels.get(address)
+        if channel is None:
+            channel = self._channels[address] = Channel(self, address, self.recording.channels[address])
         return channel
 
 
 class Channel:
-    """One session's recorded exchanges, and how far they were asked for."""
+    """What was recorded of an address, and how far it was asked for, over all its sessions."""
 
     def __init__(self, backend: ReplayBackend, on: str, exchanges: Sequence[Exchange]) -> None:
         self.on = on
@@ -196,8 +251,13 @@ class Channel:
         return self.exchanges[self.place]
 
     def next_is(self, *kinds: str) -> bool:
-        """Whether the next exchange is of one of these kinds."""
-        return bool(self.left) and self.upcoming().do in kinds and self._backend.difference is None
+        """Whether the next exchange is of one of these kinds, and this thread's next."""
+        return (
+            bool(self.left)
+            and self.upcoming().do in kinds
+            and self._backend.difference is None
+            and self._backend.is_due(self.upcoming())
+        )
 
     def opened(self) -> Exchange:
         """The session is opened."""
@@ -213,14 +273,20 @@ class Channel:
         if self._rest or self._nothing or not self.next_is(do):
             raise self._backend.differs(self, asked)
         exchange = self.upcoming()
+        if not self._backend.slept_as_recorded(exchange):
+            raise self._backend.differs(self, f"{asked}, after {self._backend.slept_s():.6g} s of sleep")
         self.place += 1
         self._backend.arrived(exchange)
         return exchange
 
-    def wrote(self, data: bytes) -> None:
-        """Bytes are sent: those that were recorded."""
-        asked = f"write {shown(data)}"
-        if not self.next_is("write") or self.upcoming().data != data:
+    def wrote(self, data: bytes, secrets: tuple[tuple[int, int], ...] = ()) -> None:
+        """Bytes are sent: those that were recorded. Passwords were not: as many bytes stand for each."""
+        asked = f"write {shown(data, secrets)}"
+        if (
+            not self.next_is("write")
+            or self.upcoming().secrets != secrets
+            or masked(self.upcoming().data, secrets) != masked(data, secrets)
+        ):
             raise self._backend.differs(self, asked)
         _raise(self.take("write", asked).fault)
 
@@ -267,7 +333,9 @@ class Channel:
         return b"?"  # the read that follows fails as it did
 
 
-def _difference(channel: Channel, asked: str, recording: Recording) -> ReplayDifferenceError:
+def _difference(
+    channel: Channel, asked: str, recording: Recording, due: Exchange | None
+) -> ReplayDifferenceError:
     before = [
         f"    {exchange.number:>7}  {exchange}"
         for exchange in channel.exchanges[max(0, channel.place - _CONTEXT) : channel.place]
@@ -275,11 +343,18 @@ def _difference(channel: Channel, asked: str, recording: Recording) -> ReplayDif
     expected = channel.upcoming() if channel.left else None
     end = "nothing: the recording of this instrument ends here"
     torn = " (it is torn: the rest is missing)" if recording.torn else ""
+    if expected is not None and due is not expected:
+        recorded = f"{expected}, by another thread" if due is None else f"first {due.on}: {due}"
+        expected = due or expected
+    else:
+        recorded = str(expected or end + torn)
+        if expected is not None and expected.slept_ns:
+            recorded += f", after {expected.slept_ns / _NS_PER_S:.6g} s of sleep"
     number = expected.number if expected else None
     place = f"exchange {number} of {recording.exchanges}" if expected else "the end"
     lines = [
         f"{channel.on}: the code asks something else than was recorded, at {place}",
-        f"  recorded: {expected or end + torn}",
+        f"  recorded: {recorded}",
         f"  asked:    {asked}",
         "  before it, with this instrument:",
         *(before or ["    nothing"]),
@@ -308,6 +383,7 @@ class ReplayedResource:
         self.read_termination: str | None = None
         self.write_termination: str | None = None
         self._channel = channel
+        self._hidden = HiddenWords()
         self._socket = LookedIntoSocket(channel) if raw_socket else None
         self.visalib = _ReplayedLibrary(self, channel, self._socket)
 
@@ -320,8 +396,12 @@ class ReplayedResource:
         """Send a command."""
         end = self.write_termination if termination is None else termination
         data = f"{message}{end or ''}".encode("ascii")
-        self._channel.wrote(data)
+        self._channel.wrote(data, self._hidden.places(data))
         return len(data)
+
+    def hide(self, before: str, secret: str) -> None:
+        """As :meth:`harness.exchange.recording.RecordedResource.hide`."""
+        self._hidden.add(before, secret)
 
     def clear(self) -> None:
         """Device clear."""
@@ -435,7 +515,9 @@ class ReplayedBus:
         asked = tuple(
             Message(message.addr, b"", message.len)
             if message.flags & _I2C_M_RD
-            else Message(message.addr, ctypes.string_at(message.buf, message.len), None)
+            else Message(
+                message.addr, without_password(message.addr, ctypes.string_at(message.buf, message.len)), None
+            )
             for message in i2c_msgs
         )
         text = f"transfer {shown_messages(asked)}"
@@ -455,6 +537,6 @@ class ReplayedBus:
 def _same(recorded: Sequence[Message], asked: Sequence[Message]) -> bool:
     return len(recorded) == len(asked) and all(
         (one.address, one.length) == (other.address, other.length)
-        and (one.length is not None or one.data == other.data)
+        and (one.length is not None or without_password(one.address, one.data) == other.data)
         for one, other in zip(recorded, asked, strict=True)
     )

@@ -268,8 +268,8 @@ def test_after_a_difference_everything_gets_it_and_the_run_is_to_stop(tmp_path: 
     bus.attach(0x50, Memory())
     stop = StopFlag()
     recording = RecordingBackend(Backend(VirtualClock(World(1)), lambda _: bus), stop)  # type: ignore[arg-type]
-    for address in ("i2c:1", "i2c:2"):
-        I2cBus(recording.smbus(address), recording.clock, name=address).write_read(0x50, b"\0", 1)
+    for bus_of in [I2cBus(recording.smbus(a), recording.clock, name=a) for a in ("i2c:1", "i2c:2")]:
+        bus_of.write_read(0x50, b"\0", 1)
     (tmp_path / "raw").mkdir()
     recording.recorder.begin(tmp_path / "raw", HEADER, b"bench")
     recording.close()
@@ -280,7 +280,7 @@ def test_after_a_difference_everything_gets_it_and_the_run_is_to_stop(tmp_path: 
     with pytest.raises(ReplayDifferenceError) as second:
         two.write_read(0x50, b"\0", 1)  # which would be right
     assert str(second.value) == str(first.value)
-    with pytest.raises(StopRequested, match="the replay differs from the recording at exchange 2"):
+    with pytest.raises(StopRequested, match="the replay differs from the recording at exchange 3"):
         replay.clock.checkpoint()
 
 
