@@ -21,8 +21,9 @@ __all__ = ["DRIVERS", "DriverInfo", "check_options", "info", "load", "names"]
 class DriverInfo:
     """What a bench needs to know of a driver before it loads it.
 
-    ``target`` is ``package.module:Class``; ``transport`` is ``visa``, ``serial`` or ``i2c``; ``options`` maps
-    the option names a bench file may set to their types, or is None where the driver checks them itself;
+    ``target`` is ``package.module:Class``; ``transport`` is ``visa``, ``serial``, ``i2c`` or
+    ``person``; ``options`` maps the option names a bench file may set to their types, or is None where the
+    driver checks them itself;
     ``proven_on_hardware`` says whether this project has run the driver on a real instrument.
     """
 
@@ -167,6 +168,10 @@ DRIVERS: Mapping[str, DriverInfo] = MappingProxyType(
                 "command_interval_s": float,
                 "controller": str,
             },
+        ),
+        "operator-terminal": DriverInfo("drivers.operator_prompt:TerminalOperator", ("operator",), "person"),
+        "operator-headless": DriverInfo(
+            "drivers.operator_prompt:HeadlessOperator", ("operator",), "person", options={"answers": list}
         ),
         "i2c-host-board": DriverInfo("drivers.host_board:I2cHostBoard", ("host_board",), "i2c", options=None),
     }

@@ -29,7 +29,8 @@ from harness.tables import Table, TableError, read_table
 from harness.text import printable_text
 from harness.verdict import DECISION_RULE
 from harness.wiring import REFERENCE, InsertionLoss, Wiring
-from harness.wiring.reading import read_wiring
+from harness.wiring.ports import LETTING_THROUGH
+from harness.wiring.reading import read_loss, read_wiring
 
 BENCHES_FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "benches"
 ROLES = (
@@ -54,6 +55,7 @@ _HOST_AND_PORT = rf"(?:[A-Za-z0-9][A-Za-z0-9.-]{{0,252}}|\[[0-9A-Fa-f:.]{{2,45}}
 _SERVED_BUS = re.compile(
     rf"sim:(?:{_HOST_AND_PORT}(?:/[0-9]{{1,5}})?|unix:[^\0]{{1,100}}/[0-9]{{1,5}})", re.ASCII
 )
+_PERSONS = ("terminal", "nobody")
 _SERVED_CLOCK = re.compile(_HOST_AND_PORT, re.ASCII)
 
 
@@ -243,10 +245,10 @@ def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, Ins
         specs[role] = _instrument(role, part)
         if part.has("pass"):
             loss = part.table("pass")
-            passes[role] = InsertionLoss(
-                loss.quantity("loss", "dB", low=0.0), loss.quantity("uncertainty", "dB", low=0.0)
-            )
+            passes[role] = read_loss(loss)
             loss.end()
+            if role not in LETTING_THROUGH:
+                part.complain("pass", f"light goes through {' and '.join(LETTING_THROUGH)} alone")
         part.end()
         address = _canonical(specs[role])
         if address and address in addresses:
@@ -359,8 +361,19 @@ def _serial_address(address: str) -> str:
     return SerialAddress.parse(address).canonical
 
 
+def _person_address(address: str) -> str:
+    if address not in _PERSONS:
+        raise ValueError(f"{address!r} is no operator; write {' or '.join(_PERSONS)}")
+    return address
+
+
 # For each transport: the canonical form of an address; ValueError says what is wrong with one.
-_ADDRESSES = {"visa": _visa_address, "i2c": _i2c_address, "serial": _serial_address}
+_ADDRESSES = {
+    "visa": _visa_address,
+    "i2c": _i2c_address,
+    "serial": _serial_address,
+    "person": _person_address,
+}
 
 
 def _calibration(part: Table) -> Calibration | None:

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("make the documents of a run again, from its folder alone", "reports.command:main"),
     "limits": ("print the limits of a PMD with their sources", "harness.commands.limits:main"),
     "bench": (
-        "check a bench, or discover one: instruments, identities, what each path can reach",
+        "check, discover, prove or calibrate a bench: instruments, identities, paths, losses",
         "harness.commands.bench:main",
     ),
     "module": (

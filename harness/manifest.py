@@ -64,7 +64,8 @@ class LimitEntry:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything about a run that stands before its first measurement. ``replay_of``: the run whose recording
-    it was run against, with nothing connected; "" for a run on a bench."""
+    it was run against, with nothing connected; "" for a run on a bench. ``overdue_accepted``: calibrations
+    that were overdue and that the run was told to accept, one line each."""
 
     run_id: str
     started_at: str
@@ -93,6 +94,7 @@ class Manifest:
     schema_major: int = SCHEMA_MAJOR
     schema_minor: int = SCHEMA_MINOR
     replay_of: str = ""
+    overdue_accepted: list[str] = dataclasses.field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Write it durably, under a temporary name first."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from drivers.catalogue import DRIVERS
 from drivers.interfaces import Identity
 from harness.benchfile import InstrumentSpec
+from harness.calibration.proven import proven_drivers
 from harness.corner import Corner
 from harness.limits import LimitRow, Rule
 from harness.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
@@ -24,9 +25,15 @@ _VERSIONS_OF = ("lanewise", "numpy", "pytest", "pyvisa", "pyvisa-py", "smbus2")
 
 
 def build_manifest(
-    run: Run, *, plan_file: Path | None, items: int, corners: Sequence[Corner], lanes: Sequence[int]
+    run: Run,
+    *,
+    plan_file: Path | None,
+    items: int,
+    corners: Sequence[Corner],
+    lanes: Sequence[int],
+    overdue: Sequence[str] = (),
 ) -> Manifest:
-    """The manifest of a run that is about to begin."""
+    """The manifest of a run that is about to begin. ``overdue``: calibrations that it was told to accept."""
     spec = run.bench.spec
     return Manifest(
         run_id=run.run_id,
@@ -53,6 +60,7 @@ def build_manifest(
         paths=_paths(run, lanes),
         software=_software(),
         git_commit=_git_commit(),
+        overdue_accepted=list(overdue),
     )
 
 
@@ -94,6 +102,7 @@ def _uncertainty(run: Run, part: InstrumentSpec) -> str:
 
 def _instruments(run: Run) -> list[InstrumentEntry]:
     entries = []
+    proven = proven_drivers(run.bench.spec)
     for role, part in run.bench.spec.instruments.items():
         owner = run.bench.spec.instruments[part.shared_with] if part.shared_with else part
         identity = run.bench.identities.get(owner.role, Identity("", "", "", ""))
@@ -106,7 +115,8 @@ def _instruments(run: Run) -> list[InstrumentEntry]:
                 model=identity.model,
                 serial=identity.serial,
                 firmware=identity.firmware,
-                proven_on_hardware=DRIVERS[owner.driver].proven_on_hardware,
+                proven_on_hardware=DRIVERS[owner.driver].proven_on_hardware
+                or (owner.driver, identity) in proven,
                 uncertainty=_uncertainty(run, part),
                 calibration=asdict(part.calibration) if part.calibration else {},
             )

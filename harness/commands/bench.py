@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 import time
 from collections.abc import Sequence
@@ -12,12 +11,14 @@ from drivers.errors import BenchError
 from drivers.interfaces import Instrument
 from harness.bench import Bench
 from harness.benchfile import BenchSpec, find_bench_file, load_bench
-from harness.commands import bench_discover
+from harness.calibration.due import overdue, today
+from harness.commands import bench_calibrate, bench_discover, bench_golden, bench_prove, bench_zero
+from harness.commands.bench_receivers import fault_lines, receivers_table
 from harness.opening import open_what_can_be
 from harness.pmd import pmd_by_name
 from harness.tables import TableError
 from harness.text import columns, printable_text
-from harness.wiring import MODULE
+from harness.wiring import MODULE, OpticalPath
 
 _ROUND_TRIPS = 5
 
@@ -43,9 +44,41 @@ def main(argv: Sequence[str]) -> int:
         description=bench_discover.DESCRIPTION,
     )
     bench_discover.add_arguments(find)
+    proof = commands.add_parser(
+        "prove",
+        help="show with a good module that a bench is what its file says, and keep the proof",
+        description=bench_prove.DESCRIPTION,
+    )
+    bench_prove.add_arguments(proof)
+    zero = commands.add_parser(
+        "zero",
+        help="zero the power meter in the dark, and keep what it showed",
+        description=bench_zero.DESCRIPTION,
+    )
+    bench_zero.add_arguments(zero)
+    golden = commands.add_parser(
+        "golden",
+        help="compare the golden module's launch power with its history",
+        description=bench_golden.DESCRIPTION,
+    )
+    bench_golden.add_arguments(golden)
+    path = commands.add_parser(
+        "calibrate",
+        help="measure what a way loses, against a reference patch",
+        description=bench_calibrate.DESCRIPTION,
+    )
+    bench_calibrate.add_arguments(path)
     arguments = parser.parse_args(argv)
     if arguments.command == "discover":
         return bench_discover.discover(arguments)
+    if arguments.command == "prove":
+        return bench_prove.prove_bench(arguments)
+    if arguments.command == "zero":
+        return bench_zero.zero_bench(arguments)
+    if arguments.command == "golden":
+        return bench_golden.golden_check(arguments)
+    if arguments.command == "calibrate":
+        return bench_calibrate.calibrate(arguments)
     return check_bench(arguments.file, arguments.pmd)
 
 
@@ -71,9 +104,13 @@ def check_bench(name: str, pmd_name: str) -> int:
             columns(("role", "driver", "address", "identity", "firmware", "error queue", "round trip"), rows)
         )
         print(f"\n{_paths_table(bench, spec, lanes, complaints)}")
-        for role, due in overdue(spec, datetime.datetime.now(datetime.UTC).date()):
-            complaints[f"calibration of {role}"] = (
-                f"was due on {due}; calibrate it, or correct the bench file"
+        print(f"\n{receivers_table(bench, spec, lanes, complaints)}")
+        faults_to_come = fault_lines(spec)
+        if faults_to_come:
+            print("\n" + "\n".join(faults_to_come))
+        for entry in overdue(spec, today()):
+            complaints[f"calibration of {entry.role}"] = (
+                f"was due on {entry.due}; calibrate it, or correct the bench file"
             )
     finally:
         bench.close()
@@ -81,15 +118,6 @@ def check_bench(name: str, pmd_name: str) -> int:
         print(f"\nPROBLEM {role}: {complaint}")
     print(f"\n{'NOT in order: ' + ', '.join(complaints) if complaints else 'in order'}")
     return 2 if complaints else 0
-
-
-def overdue(spec: BenchSpec, today: datetime.date) -> list[tuple[str, str]]:
-    """Roles whose calibration was due before ``today``, with the date."""
-    return [
-        (role, part.calibration.due)
-        for role, part in spec.instruments.items()
-        if part.calibration is not None and part.calibration.due < today.isoformat()
-    ]
 
 
 def _instrument_row(bench: Bench, spec: BenchSpec, role: str, complaints: dict[str, str]) -> tuple[str, ...]:
@@ -124,8 +152,13 @@ def _round_trip_ms(instrument: Instrument) -> float:
 
 
 def _paths_table(bench: Bench, spec: BenchSpec, lanes: Sequence[int], complaints: dict[str, str]) -> str:
-    rows = []
-    paths = spec.wiring.transmitter_paths(lanes, "power_meter")
+    rows: list[tuple[str, ...]] = []
+    paths: dict[int, OpticalPath] = {}
+    try:
+        paths = spec.wiring.transmitter_paths(lanes, "power_meter")
+    except BenchError as fault:
+        complaints["paths to the power meter"] = str(fault)
+        lanes = ()
     for lane in lanes:
         path = paths.get(lane)
         if path is None:

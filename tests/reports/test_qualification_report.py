@@ -334,8 +334,61 @@ def test_the_report_is_honest_about_its_limits(page_of):
     text = page_of("good").text("About the limits")
     assert "They were not read in the licensed text of the standard." in text
     assert "temperature monitor error (B, normative)" in text
-    assert "Not measured in this run, though the limit set has a limit for it:" in text
+    assert "Not measured in this run, though the limit set has a binding limit for it:" in text
     assert "TDECQ" in text
+
+
+def test_a_pass_says_beside_the_verdict_what_it_says_nothing_of(page_of, make_run):
+    note = re.compile(r"says nothing of them: (.*?) \((\d+) of (\d+) limited parameters\)\.")
+    found = note.search(page_of("good").html.split("Decision rule")[0])
+    named = found[1].split(", ")
+    assert "TDECQ" in named
+    assert "Receiver sensitivity OMAouter" not in found[1]  # informative: no module fails by it
+    assert "Average launch power" not in named
+    assert (len(named), int(found[3])) == (int(found[2]), 22)
+    assert not note.search(page_of("failing").html)
+
+
+def _walk(**data):
+    return Acquisition(
+        "a00002", "lane_walk", 1, "2026-08-17T14:23:09Z", 60.0, 2.0, 1, 0.0, 3.135, {}, data, []
+    )
+
+
+def test_the_walk_over_the_lanes_is_shown_with_its_remarks(make_run):
+    walk = _walk(
+        port={"1": "power_meter.1", "2": "power_meter.2"},
+        disabled=[[], [1], [1, 2]],
+        meter_w={"1": [1e-3, 1e-3, 1e-6], "2": [5e-4, 1e-6, 0.0]},
+        remarks=["lane 1 arrives at power_meter.2"],
+    )
+    text = _page(make_run("good", extra=(walk,))).text("Test system")
+    assert "Lane 1, power_meter.1 Lane 2, power_meter.2" in text
+    assert "all on 0.0 dBm \u22123.0 dBm" in text
+    assert "off: 1 0.0 dBm \u221230.0 dBm" in text
+    assert "off: 1, 2 \u221230.0 dBm none" in text
+    assert "lane 1 arrives at power_meter.2" in text
+    assert "arrives at its own port" not in text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"port": 3, "disabled": "x", "meter_w": [], "remarks": 7},
+        {"port": {"1": None}, "disabled": [None, {}], "meter_w": {"1": ["x", True, 3]}, "remarks": [{}]},
+        {
+            "port": {"<b>": "<i>"},
+            "disabled": [[1]] * 3,
+            "meter_w": {"<b>": [1e300, -1]},
+            "remarks": ["<u>"],
+        },
+    ],
+)
+def test_a_walk_that_says_nothing_sensible_still_makes_a_report(make_run, data):
+    page = _page(make_run("good", extra=(_walk(**data),)))
+    assert "Lanes and ports" in page.text("Test system")
+    assert not {"i", "u"} & {tag for tag, _ in page.tags}
 
 
 def test_waivers_and_repeats_are_listed_and_the_worst_attempt_shown(make_run):

@@ -66,6 +66,14 @@ def test_errors_are_counted_inside_the_module(capsys: Captured) -> None:
         assert lane["ber_below_95_percent"] == pytest.approx(2.996 / lane["bits"], rel=1e-3)
 
 
+def test_whose_time_the_gate_is_is_said(capsys: Captured) -> None:
+    arguments = ["--up", "--pattern", "PRBS31Q", "--gate", "1", "--loopback", "media-output"]
+    assert main([*MEDIA, *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert "host's gate" in printed
+    assert "The gate is the host's time" in printed
+
+
 def test_a_lane_without_light_is_told_as_such(capsys: Captured) -> None:
     assert main([*MEDIA, "--up", "--pattern", "PRBS31Q", "--gate", "0.2"]) == 1
     output = capsys.readouterr().out

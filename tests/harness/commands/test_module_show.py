@@ -55,6 +55,13 @@ def test_a_module_that_was_brought_up_is_shown_with_light_and_flags(capsys: Capt
     assert description["vdm"]["observables"]
 
 
+@pytest.mark.parametrize("profile", ["dr4-noisy-receiver", "good-dr4-osfp"])
+def test_monitors_of_a_module_that_is_up_are_those_of_one_that_is_up(profile: str, capsys: Captured) -> None:
+    assert main(["show", "sim-dr4", "--module", profile, "--up", "--json"]) == 0
+    lanes = [lane for lane in json.loads(capsys.readouterr().out)["media_lanes"] if lane["present"]]
+    assert all(lane["tx_power_dbm"]["value"] > -3 and lane["bias_ma"]["value"] > 10 for lane in lanes)
+
+
 def test_a_module_that_does_not_come_up_is_shown_and_is_a_failure(capsys: Captured) -> None:
     assert main(["show", "sim-dr4", "--module", "dr4-lane2-stuck-config", "--up"]) == 1
     printed = capsys.readouterr()
