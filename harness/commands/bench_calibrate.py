@@ -20,7 +20,7 @@ from harness.calibration.path_loss import (
     due_date,
     find_way,
 )
-from harness.commands.bench_prove import add_history_argument
+from harness.commands.bench_options import add_bench, add_history
 from harness.pmd import pmd_by_name
 from harness.runfolder import safe_name
 from harness.tables import TableError
@@ -36,7 +36,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("file", help="bench file, or the name of a shipped one")
+    add_bench(parser)
     parser.add_argument(
         "--path",
         nargs=2,
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--valid-days", type=int, default=180, metavar="N", help="days until it is due (default: %(default)s)"
     )
-    add_history_argument(parser)
+    add_history(parser)
 
 
 def calibrate(arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from harness.calibration.checks import Outcome, check_lines
 from harness.calibration.golden import DRIFT_DB, baseline_of, compare, measure_golden, of_module
 from harness.calibration.history import bench_record, history_folder, keep, read_history
 from harness.calibration.lit_module import bench_at_work
-from harness.commands.bench_prove import add_history_argument
+from harness.commands.bench_options import add_bench, add_history, add_module
 from harness.pmd import pmd_by_name
 from harness.runfolder import safe_name
 from harness.tables import TableError
@@ -29,12 +29,8 @@ _PART = ("power_meter", "optical_switch", "thermal", "power_supply", "host_board
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("file", help="bench file, or the name of a shipped one")
-    parser.add_argument("--pmd", default="400GBASE-DR4", help="PMD of the module (default: %(default)s)")
-    parser.add_argument(
-        "--module", metavar="PROFILE", help="profile of the simulated module: a name or a file"
-    )
-    parser.add_argument("--seed", type=int, help="seed of the simulated bench")
+    add_bench(parser)
+    add_module(parser)
     parser.add_argument(
         "--drift-db",
         type=float,
@@ -47,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let this measurement be the new baseline (after a change of the bench that was proven)",
     )
-    add_history_argument(parser)
+    add_history(parser)
 
 
 def golden_check(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
-from pathlib import Path
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
@@ -13,9 +12,9 @@ from harness.benchfile import find_bench_file, load_bench, with_simulation
 from harness.calibration.checks import check_lines
 from harness.calibration.due import overdue, today
 from harness.calibration.history import bench_record, history_folder, keep
-from harness.calibration.levels import DARK_DBM
 from harness.calibration.lit_module import bench_at_work
 from harness.calibration.proving import Proof, prove
+from harness.commands.bench_options import add_bench, add_darkness, add_history, add_module
 from harness.pmd import pmd_by_name
 from harness.tables import TableError
 from harness.text import printable_text
@@ -29,30 +28,10 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("file", help="bench file, or the name of a shipped one")
-    parser.add_argument("--pmd", default="400GBASE-DR4", help="PMD of the module (default: %(default)s)")
-    parser.add_argument(
-        "--module", metavar="PROFILE", help="profile of the simulated module: a name or a file"
-    )
-    parser.add_argument("--seed", type=int, help="seed of the simulated bench")
-    parser.add_argument(
-        "--dark-dbm",
-        type=float,
-        default=DARK_DBM,
-        metavar="DBM",
-        help="a port with more than this is not dark (default: %(default)g)",
-    )
-    add_history_argument(parser)
-
-
-def add_history_argument(parser: argparse.ArgumentParser) -> None:
-    """Where the history is."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="where the benches' histories are (default: calibration/ beside the bench file)",
-    )
+    add_bench(parser)
+    add_module(parser)
+    add_darkness(parser)
+    add_history(parser)
 
 
 def prove_bench(arguments: argparse.Namespace) -> int:

@@ -11,10 +11,9 @@ from drivers.errors import BenchError
 from harness.benchfile import find_bench_file, load_bench
 from harness.calibration.checks import all_passed, check_lines
 from harness.calibration.history import bench_record, history_folder, keep
-from harness.calibration.levels import DARK_DBM
 from harness.calibration.lit_module import bench_at_work
 from harness.calibration.zeroing import STEP, zero_meter
-from harness.commands.bench_prove import add_history_argument
+from harness.commands.bench_options import add_bench, add_darkness, add_history
 from harness.pmd import pmd_by_name
 from harness.tables import TableError
 from harness.text import printable_text
@@ -28,15 +27,9 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("file", help="bench file, or the name of a shipped one")
-    parser.add_argument(
-        "--dark-dbm",
-        type=float,
-        default=DARK_DBM,
-        metavar="DBM",
-        help="a port with more than this is not dark (default: %(default)g)",
-    )
-    add_history_argument(parser)
+    add_bench(parser)
+    add_darkness(parser)
+    add_history(parser)
 
 
 def zero_bench(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar
 
+from harness.simulation.failing import FailingPeer
 from harness.simulation.faults import Faulted, WireFaults
 from harness.simulation.world import Event, World
 
@@ -101,7 +102,7 @@ class LineClient:
         self.lost = self.lost or faulted.hangs_up
 
 
-class LinePeer:
+class LinePeer(FailingPeer):
     """A simulated instrument; subclasses override :meth:`answer`.
 
     ``role``: its role in the bench. ``answer_s``: world time from a line to its answer. Faults can be
@@ -132,16 +133,6 @@ class LinePeer:
 
     # -- faults ------------------------------------------------------------------------------------
 
-    def fail(self, kind: str, *, count: int = 0, for_s: float = 0.0, delay_s: float = 0.0) -> None:
-        """From now on something goes wrong: ``dies``, or a kind of :mod:`harness.simulation.faults`.
-
-        :raises ValueError: for a kind that there is not; ``error_queue`` is none, for it has no such queue.
-        """
-        if kind == "dies":
-            self.die()
-        else:
-            self.faults.start(kind, count=count, for_s=for_s, delay_s=delay_s)
-
     def die(self) -> None:
         """From now on it answers nothing."""
         self.silent = True
@@ -152,17 +143,9 @@ class LinePeer:
             self._event.cancel()
             self._event = None
 
-    def garble(self, *, on: bool = True) -> None:
-        """From now on (or no more) its answers are garbage of the same length, still ended."""
-        if on:
-            self.faults.start("garbles")
-        else:
-            self.faults.stop("garbles")
-
-    def drop_connections(self) -> None:
-        """Break every open connection."""
-        for client in self._clients:
-            client.lost = True
+    def open_connections(self) -> tuple[LineClient, ...]:
+        """Those of its clients now."""
+        return tuple(self._clients)
 
     # -- transports --------------------------------------------------------------------------------
 

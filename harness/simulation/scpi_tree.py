@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from harness.simulation.failing import FailingPeer
 from harness.simulation.faults import Faulted, WireFaults
 from harness.simulation.world import Event, World
 
@@ -319,7 +320,7 @@ class _Work:
         self.event: Event | None = None
 
 
-class ScpiPeer:
+class ScpiPeer(FailingPeer):
     """A simulated SCPI instrument; subclasses declare commands in their ``__init__``.
 
     ``role`` is the instrument's role in the bench (what fibres and noise are keyed by); ``identity`` is
@@ -384,13 +385,11 @@ class ScpiPeer:
 
         :raises ValueError: for a kind that there is not.
         """
-        if kind == "dies":
-            self.die()
-        elif kind == "error_queue":
+        if kind == "error_queue":
             for _ in range(count or 1):
                 self.report(ScpiError(-240))
         else:
-            self.faults.start(kind, count=count, for_s=for_s, delay_s=delay_s)
+            super().fail(kind, count=count, for_s=for_s, delay_s=delay_s)
 
     def die(self) -> None:
         """From now on it answers nothing."""
@@ -407,17 +406,9 @@ class ScpiPeer:
         """Die at ``time_s`` seconds of world time."""
         self.world.at(round(time_s * 1e9), self.die)
 
-    def garble(self, *, on: bool = True) -> None:
-        """From now on (or no more) its replies are garbage of the same length, still terminated."""
-        if on:
-            self.faults.start("garbles")
-        else:
-            self.faults.stop("garbles")
-
-    def drop_connections(self) -> None:
-        """Break every open connection."""
-        for connection in self._connections:
-            connection.lost = True
+    def open_connections(self) -> tuple[Client, ...]:
+        """Those of its clients now."""
+        return tuple(self._connections)
 
     # -- transports --------------------------------------------------------------------------------
 
