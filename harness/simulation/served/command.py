@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from harness.simulation.module.profile import ProfileError, load_profile, profile_names
 from harness.simulation.served.protocol import MOST_SLOTS
 from harness.simulation.served.served_module import ServedModule, modules_of
 from harness.simulation.served.server import LOOPBACK, ModuleServer
+from harness.simulation.served.threaded import ended_by_signals
 from harness.text import columns
 
 _SLOWEST, _FASTEST = 0.01, 1000.0
@@ -45,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     except OSError as fault:
         return _complain(f"cannot listen on {arguments.listen!a}: {fault.strerror or fault}")
     try:
-        with _ended_by_signals(server):
+        with ended_by_signals(server):
             sys.stdout.write(_banner(server, modules, speed))
             sys.stdout.flush()
             server.serve()
@@ -142,24 +141,6 @@ def _banner(server: ModuleServer, modules: Sequence[ServedModule], speed: float 
         f"to try: lanewise module show sim:{server.address}/0 --up\n"
         "Ctrl-C ends it\n"
     )
-
-
-@contextlib.contextmanager
-def _ended_by_signals(server: ModuleServer) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the server. Elsewhere than in the main thread nothing is done."""
-    try:
-        before = {
-            number: signal.signal(number, lambda *_: server.stop())
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _complain(text: str) -> int:

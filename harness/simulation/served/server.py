@@ -13,7 +13,6 @@ import os
 import selectors
 import socket
 import stat
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.simulation.served import protocol
 from harness.simulation.served.addresses import ServerAddress, parse_server
 from harness.simulation.served.protocol import ClockKind, Greeting, ProtocolError, Status
 from harness.simulation.served.slot import ServedSlot, Wait
+from harness.simulation.served.threaded import ThreadedServer
 
 LOOPBACK = "127.0.0.1:0"
 MOST_CLIENTS = 512
@@ -52,7 +52,7 @@ class _Client:
         self.events = selectors.EVENT_READ
 
 
-class ModuleServer:
+class ModuleServer(ThreadedServer):
     """Modules on a socket; the place of a module in ``modules`` is its slot.
 
     :raises ValueError: for an address that is none, for too many modules, and for modules of different
@@ -78,52 +78,17 @@ class ModuleServer:
         self._listener, self.address = _listen(parse_server(address))
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._waker, self._woken = socket.socketpair()
-        self._woken.setblocking(False)
-        self._waker.setblocking(False)
+        super().__init__("simulated modules")
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._clients: dict[socket.socket, _Client] = {}  # the one heard of last comes last
         self._busy: dict[_Client, None] = {}  # these have a wait, or complete frames, to go on with
         self._follows_wall = speed is not None
         self._pace_at_s = 0.0
         self._pace_next = 0
-        self._stopping = False
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> ModuleServer:
-        self.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def start(self) -> None:
-        """Serve in a thread of its own, until :meth:`close`.
-
-        :raises RuntimeError: when it does already.
-        """
-        if self._thread is not None:
-            raise RuntimeError(f"{self.address} is served already")
-        self._thread = threading.Thread(target=self.serve, name="simulated modules", daemon=True)
-        self._thread.start()
-
-    def serve(self) -> None:
-        """Serve in this thread, until :meth:`stop`."""
-        while not self._stopping:
-            self.round()
-
-    def stop(self) -> None:
-        """Let :meth:`serve` return soon. Safe in a signal handler and in any thread."""
-        self._stopping = True
-        with contextlib.suppress(OSError):
-            self._waker.send(b"\0")
 
     def close(self) -> None:
         """Stop, and close all connections; a Unix socket's file is removed."""
-        self.stop()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._end()
         for client in tuple(self._clients.values()):
             self._drop(client)
         self._selector.close()

@@ -15,7 +15,6 @@ import contextlib
 import logging
 import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from harness.simulation.served.pace import WallPace, advance_for
 from harness.simulation.served.protocol import ListedModule
 from harness.simulation.served.server import ModuleServer
 from harness.simulation.served.slot import BoardOnABus, ServedSlot
+from harness.simulation.served.threaded import ThreadedServer
 from harness.simulation.serving.channels import Channel, LineChannel, SocketChannel
 from harness.simulation.serving.hislip import HislipConnection, HislipDevice
 from harness.simulation.smbus import BITRATE_HZ
@@ -72,7 +72,7 @@ class _Port:
         return self.listener.fileno()
 
 
-class BenchServer:
+class BenchServer(ThreadedServer):
     """A simulated bench on sockets. ``with BenchServer(spec) as server`` serves it in a thread.
 
     ``speed``: world seconds per second of the wall clock; None: lockstep. ``listen``: this machine's address
@@ -109,17 +109,14 @@ class BenchServer:
         self._watched: dict[Any, int] = {}
         self._channels: list[Channel] = []
         self._devices: list[HislipDevice] = []
-        self._thread: threading.Thread | None = None
-        self._stopping = False
         self._busy = False
-        self._waker, self._woken = socket.socketpair()
+        super().__init__("simulated bench")
         with contextlib.ExitStack() as stack:
             self._closing = stack
             stack.callback(self.backend.close)
             stack.callback(self._selector.close)
             stack.callback(self._close_channels)
             for sock in (self._waker, self._woken):
-                sock.setblocking(False)
                 stack.callback(sock.close)
             self._selector.register(self._woken, selectors.EVENT_READ)
             self._modules = self._serve_boards(spec)
@@ -133,31 +130,9 @@ class BenchServer:
             )
             self._closing = stack.pop_all()
 
-    def __enter__(self) -> BenchServer:
-        self._thread = threading.Thread(target=self.serve, name="simulated bench", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def serve(self) -> None:
-        """Serve in this thread, until :meth:`stop`."""
-        while not self._stopping:
-            self._round()
-
-    def stop(self) -> None:
-        """Let :meth:`serve` return soon. Safe in a signal handler and in any thread."""
-        self._stopping = True
-        with contextlib.suppress(OSError):
-            self._waker.send(b"\0")
-
     def close(self) -> None:
         """Stop, and close all connections."""
-        self.stop()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._end()
         self._closing.close()
 
     @property
@@ -232,7 +207,8 @@ class BenchServer:
 
     # -- one round ---------------------------------------------------------------------------------
 
-    def _round(self) -> None:
+    def round(self) -> None:
+        """Take in, let time pass, give out; waits until there is something to do."""
         self._watch()
         self._selector.select(self._idle_s())
         with contextlib.suppress(OSError):

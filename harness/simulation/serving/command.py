@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drivers.errors import BenchError
 from harness.benchfile import find_bench_file, load_bench, with_simulation
+from harness.simulation.served.threaded import ended_by_signals
 from harness.simulation.serving.bench_file import served_bench_file
 from harness.simulation.serving.bench_server import REPLY_LIMIT_S, BenchServer
 from harness.tables import TableError
@@ -40,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         text = served_bench_file(source, server, sockets_only=arguments.sockets_only)
         if arguments.out is not None:
             arguments.out.write_text(text, encoding="utf-8")
-        with _ended_by_signals(server):
+        with ended_by_signals(server):
             sys.stdout.write(_banner(server, speed, arguments.out, text))
             sys.stdout.flush()
             server.serve()
@@ -118,22 +116,6 @@ def _banner(server: BenchServer, speed: float | None, out: Path | None, text: st
         f"serving, {when}; control channel {server.control}\n{warning}\n"
         f"{columns(('role', 'driver', 'address'), rows)}\n\n{where}Ctrl-C ends it\n"
     )
-
-
-@contextlib.contextmanager
-def _ended_by_signals(server: BenchServer) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the server. Elsewhere than in the main thread nothing is done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        number: signal.signal(number, lambda *_: server.stop()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _complain(text: str) -> int:
