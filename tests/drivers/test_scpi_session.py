@@ -467,7 +467,7 @@ def test_a_stray_line_shifts_one_reply_and_no_more(over_tcp):
 
 
 def test_a_line_that_nobody_asked_for_is_noticed_before_the_next_query(over_tcp):
-    session = over_tcp(ScriptServer(answering(A=[b"1.0\n", b"^\n"], B=[b"2.0\n"])))
+    session = over_tcp(ScriptServer(answering(A=[b"1.0\n^\n"], B=[b"2.0\n"])))
     session.identify()
     assert session.query("A?").real() == 1.0
     assert [session.query("B?").real() for _ in range(2)] == [2.0, 2.0]
