@@ -24,7 +24,7 @@ from drivers.interfaces import (
     SpectrumAnalyser,
     Thermal,
 )
-from harness.benchfile import BenchSpec
+from harness.bench_file.reading import BenchSpec
 from harness.safety import SafetyResult, make_all_safe
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from drivers.cmis.polling import advertised_limits
 from drivers.cmis.states import MGMT_INIT_S, first_answer, require_module
 from drivers.errors import BenchError, ConnectionFailedError, NoReplyError
 from drivers.interfaces import MemoryPort, ModulePins
-from harness.benchfile import BenchSpec, find_bench_file, load_bench, with_simulation
+from harness.bench_file.reading import BenchSpec, find_bench_file, load_bench, with_simulation
 from harness.safety import SafetyResult
 from harness.stopping import stop_on_signals
 from harness.tables import TableError
@@ -287,7 +287,7 @@ def _open_served(address: str, options: TargetOptions) -> Iterator[ModuleTarget]
 @contextlib.contextmanager
 def _open_on_bench(spec: BenchSpec, options: TargetOptions) -> Iterator[ModuleTarget]:
     from drivers.cmis.access import I2cMemory
-    from harness.conditions import NOMINAL_VCC_V, Conditioner
+    from harness.conditions.conditioner import NOMINAL_VCC_V, Conditioner
     from harness.opening import open_bench
 
     with _stoppable() as stop:

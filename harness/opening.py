@@ -22,7 +22,7 @@ from drivers.operator_prompt import Terminal
 from drivers.scpi import ScpiSession
 from drivers.serial_address import SerialAddress
 from harness.bench import Bench
-from harness.benchfile import BenchSpec, InstrumentSpec
+from harness.bench_file.reading import BenchSpec, InstrumentSpec
 
 OPEN_LIMIT_S = 5.0
 

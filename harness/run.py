@@ -22,14 +22,16 @@ from drivers.cmis.states import MGMT_INIT_S, first_answer
 from drivers.errors import BenchError, InstrumentError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
-from harness.case_in_air import AirTrim
-from harness.conditions import NOMINAL_VCC_V, Conditioner, Conditions
-from harness.corner import Corner
-from harness.journal import Journal
-from harness.limits import LimitSet
-from harness.manifest import Manifest
-from harness.measurement import Measured, ModuleFault
-from harness.records import (
+from harness.conditions.case_in_air import AirTrim
+from harness.conditions.conditioner import NOMINAL_VCC_V, Conditioner, Conditions
+from harness.conditions.corner import Corner
+from harness.judging.limits import LimitSet
+from harness.judging.measured import Measured, ModuleFault
+from harness.judging.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
+from harness.run_folder.folder import JOURNAL, MANIFEST, create_run_folder
+from harness.run_folder.journal import Journal
+from harness.run_folder.manifest import Manifest
+from harness.run_folder.records import (
     Acquisition,
     AirTrimmed,
     BringUp,
@@ -40,9 +42,7 @@ from harness.records import (
     RunStarted,
     SafeState,
 )
-from harness.runfolder import JOURNAL, MANIFEST, create_run_folder
 from harness.safety import SafetyResult
-from harness.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
 
 BRING_UP = "bring_up"
 # A module that is late is to be judged, not to stay unknown.

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
-from harness.records import RunStarted, UnknownRecord
-from harness.runfolder import JOURNAL, MANIFEST, RunFolder
+from harness.run_folder.folder import JOURNAL, MANIFEST, RunFolder
+from harness.run_folder.records import RunStarted, UnknownRecord
 
 _LARGEST_INTEGER = 2**53
 

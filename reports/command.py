@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.journal import JournalError
-from harness.manifest import ManifestError
-from harness.runfolder import RunFolder, RunFolderError
+from harness.run_folder.folder import RunFolder, RunFolderError
+from harness.run_folder.journal import JournalError
+from harness.run_folder.manifest import ManifestError
 from reports.checked import ReportError
 from reports.parquet import write_measurements
 from reports.report import write_report

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from markupsafe import escape
 
-from harness.manifest import Manifest
-from harness.records import Measurement
+from harness.run_folder.manifest import Manifest
+from harness.run_folder.records import Measurement
 from reports import sections
 from reports.environment import environment
 from reports.grid import cell_of, full_value, grids, margin_words

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.manifest import LimitEntry
-from harness.records import Measurement
+from harness.run_folder.manifest import LimitEntry
+from harness.run_folder.records import Measurement
 from reports.text import decimals_for, difference_unit, interval, number, plain, with_unit
 from reports.words import VerdictStyle, verdict_style
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.records import Acquisition
+from harness.run_folder.records import Acquisition
 from reports.text import number, plain, with_unit
 
 _NAME = "lane_walk"

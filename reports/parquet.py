@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.records import SCHEMA_MAJOR, SCHEMA_MINOR, Measurement
-from harness.runfolder import MEASUREMENTS, RunFolder
+from harness.run_folder.folder import MEASUREMENTS, RunFolder
+from harness.run_folder.records import SCHEMA_MAJOR, SCHEMA_MINOR, Measurement
 from reports.checked import check_run
 from reports.files import replaced
 

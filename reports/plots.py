@@ -22,8 +22,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import blended_transform_factory
 
-from harness.limits import Force
-from harness.verdict import Verdict
+from harness.judging.limits import Force
+from harness.judging.verdict import Verdict
 from reports.grid import Cell, Corner, ParameterGrid, lane_word
 from reports.text import with_unit
 

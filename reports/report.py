@@ -9,9 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.limits import GRADES
-from harness.manifest import Manifest
-from harness.records import (
+from harness.judging.limits import GRADES
+from harness.run_folder.folder import REPORT_HTML, RunFolder
+from harness.run_folder.manifest import Manifest
+from harness.run_folder.records import (
     Acquisition,
     BringUp,
     CornerReached,
@@ -22,7 +23,6 @@ from harness.records import (
     Skipped,
     UnknownRecord,
 )
-from harness.runfolder import REPORT_HTML, RunFolder
 from reports import sections, summary
 from reports.checked import check_run
 from reports.environment import environment

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.limits import Force
-from harness.manifest import LimitEntry, Manifest
-from harness.records import Acquisition, BringUp, Invalid, Measurement, Skipped
-from harness.runfolder import (
+from harness.judging.limits import Force
+from harness.run_folder.folder import (
     ENGINEER_HTML,
     JOURNAL,
     JUNIT_XML,
@@ -22,6 +20,8 @@ from harness.runfolder import (
     REPORT_HTML,
     RunFolder,
 )
+from harness.run_folder.manifest import LimitEntry, Manifest
+from harness.run_folder.records import Acquisition, BringUp, Invalid, Measurement, Skipped
 from reports.grid import title_of
 from reports.text import difference_unit, number, plain, seconds, with_unit
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.records import Invalid, Measurement, RunFinished, SafeState, Skipped
-from harness.runfolder import RunFolder
-from harness.verdict import Verdict
+from harness.judging.verdict import Verdict
+from harness.run_folder.folder import RunFolder
+from harness.run_folder.records import Invalid, Measurement, RunFinished, SafeState, Skipped
 from reports.grid import Cell, ParameterGrid, lane_word, nearness
 from reports.sections import unmeasured
 from reports.text import count

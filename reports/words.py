@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.limits import GRADES
-from harness.verdict import Verdict
+from harness.judging.limits import GRADES
+from harness.judging.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

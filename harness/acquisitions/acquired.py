@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.errors import BenchError
-from harness.measurement import Contradiction, Measured, NotOffered
-from harness.records import Acquisition
+from harness.judging.measured import Contradiction, Measured, NotOffered
+from harness.run_folder.records import Acquisition
 
 
 @dataclass(frozen=True, slots=True)

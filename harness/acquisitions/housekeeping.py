@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from harness.acquisitions.acquired import Acquired
+from harness.judging.uncertainty import expanded, from_expanded, from_half_width
 from harness.run import Run
-from harness.uncertainty import expanded, from_expanded, from_half_width
 
 # The module's temperature register counts in 1/256 C (OIF-CMIS-05.4, lower memory, bytes 14-15).
 _MONITOR_STEP_C = 1.0 / 256.0

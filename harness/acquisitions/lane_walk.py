@@ -23,8 +23,8 @@ from harness.acquisitions.launch_power import (
     route_transmitters,
     transmitters_disabled,
 )
-from harness.records import Acquisition, Skipped
 from harness.run import Run
+from harness.run_folder.records import Acquisition, Skipped
 from harness.wiring import OpticalPath
 
 NAME = "lane_walk"

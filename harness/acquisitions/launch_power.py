@@ -20,10 +20,10 @@ from drivers.errors import BenchError, InstrumentError
 from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired
 from harness.bench import Bench
-from harness.measurement import Contradiction, Measured, NotOffered
-from harness.records import Acquisition
+from harness.judging.measured import Contradiction, Measured, NotOffered
+from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.run import Run
-from harness.uncertainty import Contribution, expanded, from_expanded, from_readings
+from harness.run_folder.records import Acquisition
 from harness.wiring import OpticalPath, WiringError
 
 METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6

@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 
 from drivers.errors import BenchError
-from harness.benchfile import BenchSpec
+from harness.bench_file.reading import BenchSpec
 from harness.text import printable_text
 
 

@@ -19,7 +19,7 @@ from harness.calibration.checks import Check, Outcome
 from harness.calibration.history import Kept
 from harness.calibration.levels import read_levels
 from harness.calibration.lit_module import light_up, module_faults_as_no_light, no_light
-from harness.pmd import Pmd
+from harness.judging.pmd import Pmd
 from harness.run import Run
 
 STEP = "golden module"

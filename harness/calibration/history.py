@@ -14,8 +14,8 @@ from typing import Any
 
 from drivers.interfaces import Identity
 from harness.bench import Bench
-from harness.benchfile import BENCHES_FOLDER, BenchSpec
-from harness.runfolder import safe_name
+from harness.bench_file.reading import BENCHES_FOLDER, BenchSpec
+from harness.run_folder.folder import safe_name
 
 FOLDER = "calibration"
 SCHEMA = 1

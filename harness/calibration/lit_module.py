@@ -13,12 +13,12 @@ from drivers.cmis.module import CmisModule
 from drivers.errors import BenchError
 from harness.acquisitions.launch_power import TX_ENABLE_S, disable_settling_s
 from harness.bench import Bench
-from harness.benchfile import BenchSpec
-from harness.conditions import NOMINAL_VCC_V
-from harness.corner import Corner
-from harness.limits import limits_of_pmd
+from harness.bench_file.reading import BenchSpec
+from harness.conditions.conditioner import NOMINAL_VCC_V
+from harness.conditions.corner import Corner
+from harness.judging.limits import limits_of_pmd
+from harness.judging.pmd import Pmd
 from harness.opening import Backend, open_bench
-from harness.pmd import Pmd
 from harness.run import Run
 from harness.stopping import stop_on_signals
 

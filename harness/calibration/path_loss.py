@@ -19,7 +19,7 @@ from harness.bench import Bench
 from harness.calibration.darkness import make_dark
 from harness.calibration.levels import Level, read_levels, shown_dbm
 from harness.calibration.routing import close_way, open_routes
-from harness.uncertainty import Contribution, expanded, from_expanded, from_half_width, from_readings
+from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_half_width, from_readings
 from harness.wiring import OpticalPath, Port
 
 DONE, STOP = "done", "stop"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.interfaces import Identity
-from harness.benchfile import BenchSpec
+from harness.bench_file.reading import BenchSpec
 from harness.calibration.history import Kept, history_folder, read_history
 
 

@@ -10,7 +10,7 @@ from harness.calibration import darkness, lane_light, pad_step, two_instruments,
 from harness.calibration.checks import Check, Outcome, all_passed
 from harness.calibration.levels import DARK_DBM
 from harness.calibration.lit_module import NoLightError, light_up, module_faults_as_no_light
-from harness.pmd import Pmd
+from harness.judging.pmd import Pmd
 from harness.run import Run
 
 REQUIRED = (darkness.STEP, lane_light.STEP)

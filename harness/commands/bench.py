@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from drivers.errors import BenchError
 from drivers.interfaces import Instrument
 from harness.bench import Bench
-from harness.benchfile import BenchSpec, find_bench_file, load_bench
+from harness.bench_file.reading import BenchSpec, find_bench_file, load_bench
 from harness.calibration.due import overdue, today
 from harness.commands import bench_calibrate, bench_discover, bench_golden, bench_prove, bench_zero
 from harness.commands.bench_receivers import fault_lines, receivers_table
+from harness.judging.pmd import pmd_by_name
 from harness.opening import open_what_can_be
-from harness.pmd import pmd_by_name
 from harness.tables import TableError
 from harness.text import columns, printable_text
 from harness.wiring import MODULE, OpticalPath

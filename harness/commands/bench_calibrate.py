@@ -8,7 +8,7 @@ import sys
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.calibration.history import bench_record, history_folder, keep
 from harness.calibration.lit_module import bench_at_work
 from harness.calibration.path_loss import (
@@ -21,8 +21,8 @@ from harness.calibration.path_loss import (
     find_way,
 )
 from harness.commands.bench_options import add_bench, add_history
-from harness.pmd import pmd_by_name
-from harness.runfolder import safe_name
+from harness.judging.pmd import pmd_by_name
+from harness.run_folder.folder import safe_name
 from harness.tables import TableError
 from harness.text import printable_text
 from harness.wiring import parse_port

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.errors import BenchError
-from harness.bench_draft import draft_bench
+from harness.bench_file.draft import draft_bench
 from harness.discovery import Found, find_i2c, find_serial, find_visa, i2c_buses, who
 from harness.text import columns
 

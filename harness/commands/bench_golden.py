@@ -8,14 +8,14 @@ import sys
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
-from harness.benchfile import find_bench_file, load_bench, with_simulation
+from harness.bench_file.reading import find_bench_file, load_bench, with_simulation
 from harness.calibration.checks import Outcome, check_lines
 from harness.calibration.golden import DRIFT_DB, baseline_of, compare, measure_golden, of_module
 from harness.calibration.history import bench_record, history_folder, keep, read_history
 from harness.calibration.lit_module import bench_at_work
 from harness.commands.bench_options import add_bench, add_history, add_module
-from harness.pmd import pmd_by_name
-from harness.runfolder import safe_name
+from harness.judging.pmd import pmd_by_name
+from harness.run_folder.folder import safe_name
 from harness.tables import TableError
 from harness.text import printable_text
 

@@ -8,14 +8,14 @@ import sys
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
-from harness.benchfile import find_bench_file, load_bench, with_simulation
+from harness.bench_file.reading import find_bench_file, load_bench, with_simulation
 from harness.calibration.checks import check_lines
 from harness.calibration.due import overdue, today
 from harness.calibration.history import bench_record, history_folder, keep
 from harness.calibration.lit_module import bench_at_work
 from harness.calibration.proving import Proof, prove
 from harness.commands.bench_options import add_bench, add_darkness, add_history, add_module
-from harness.pmd import pmd_by_name
+from harness.judging.pmd import pmd_by_name
 from harness.tables import TableError
 from harness.text import printable_text
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from drivers.errors import BenchError
 from harness.bench import Bench
-from harness.benchfile import BenchSpec
-from harness.simulation_section import FaultSpec, WiringFaultSpec
+from harness.bench_file.reading import BenchSpec
+from harness.bench_file.simulation_section import FaultSpec, WiringFaultSpec
 from harness.text import columns
 from harness.wiring import MODULE, REFERENCE, OpticalPath, Port
 

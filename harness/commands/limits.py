@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from harness.limits import GRADES, available_pmds, limits_of_pmd
-from harness.manifest_of_run import limit_entry
+from harness.judging.limits import GRADES, available_pmds, limits_of_pmd
+from harness.run_folder.manifest_of_run import limit_entry
 from harness.tables import TableError
 from harness.text import columns
 

@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from harness.benchfile import find_bench_file
+from harness.bench_file.reading import find_bench_file
 from harness.tables import TableError
 
 # Resolved when called: nothing outside of it imports the simulation.

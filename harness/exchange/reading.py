@@ -20,7 +20,7 @@ from harness.exchange.form import (
     read_header,
     unsealed,
 )
-from harness.runfolder import RAW
+from harness.run_folder.folder import RAW
 
 __all__ = ["Recording", "bench_copy", "read_recording", "read_recording_header"]
 

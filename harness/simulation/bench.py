@@ -16,7 +16,8 @@ from drivers.errors import BenchError
 from drivers.host_board import HostBoardOptions
 from drivers.line_session import SerialPort
 from drivers.serial_address import SerialAddress
-from harness.benchfile import BenchSpec, InstrumentSpec
+from harness.bench_file.reading import BenchSpec, InstrumentSpec
+from harness.bench_file.simulation_section import FaultSpec, SimulationSpec, WiringFaultSpec
 from harness.simulation.electricity import SupplyRail
 from harness.simulation.heat import CaseHeat
 from harness.simulation.host_lanes import HostLanes
@@ -38,7 +39,6 @@ from harness.simulation.served.pins import PinHub
 from harness.simulation.smbus import BITRATE_HZ, SimulatedI2cBus
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
-from harness.simulation_section import FaultSpec, SimulationSpec, WiringFaultSpec
 from harness.wiring import MODULE
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from fixtures.qualify import main as qualify
-from harness.benchfile import find_bench_file, load_bench
-from harness.limits import limits_of_pmd
+from harness.bench_file.reading import find_bench_file, load_bench
+from harness.judging.limits import limits_of_pmd
 
 
 def test_help(benchmark: BenchmarkFixture) -> None:

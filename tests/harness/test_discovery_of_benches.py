@@ -20,8 +20,8 @@ from drivers.catalogue import DRIVERS
 from drivers.clock import StopFlag
 from drivers.interfaces import Identity
 from drivers.serial_address import SerialAddress
-from harness.bench_draft import draft_bench
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.draft import draft_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.commands.bench import main
 from harness.discovery import Found, find_i2c, find_serial, find_visa, i2c_buses, matching_drivers
 from harness.opening import open_serial_line

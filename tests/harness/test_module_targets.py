@@ -15,7 +15,7 @@ from drivers.cmis.memory_map import FIELDS
 from drivers.errors import BenchError, ConnectionFailedError, NoReplyError, NotSettledError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
-from harness.conditions import Conditioner
+from harness.conditions.conditioner import Conditioner
 from harness.module_target import TargetOptions, is_bench, open_target
 from harness.safety import SafetyResult
 from harness.simulation.module.profile import load_profile

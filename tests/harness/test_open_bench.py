@@ -10,8 +10,8 @@ from drivers.clock import StopFlag, StopRequested
 from drivers.errors import BenchError, NoReplyError
 from drivers.interfaces import Identity, SafetyStep
 from harness.bench import _SAFE_ORDER, Bench
-from harness.benchfile import ROLES as ROLE_NAMES
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import ROLES as ROLE_NAMES
+from harness.bench_file.reading import find_bench_file, load_bench
 
 SPEC = load_bench(find_bench_file("sim-dr4"))
 ROLES = tuple(SPEC.instruments)

@@ -13,7 +13,7 @@ import pytest
 from drivers.clock import StopFlag
 from drivers.errors import ConnectionFailedError
 from drivers.line_session import LineSession
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.commands.bench import main as bench_command
 from harness.opening import LabBackend, open_bench, open_what_can_be
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from harness.journal import Journal
-from harness.limits import LimitRow, Rule, limits_of_pmd
-from harness.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
-from harness.records import (
+from harness.judging.limits import LimitRow, Rule, limits_of_pmd
+from harness.judging.verdict import DECISION_RULE, DECISION_RULE_TEXT, Verdict, judge, worst
+from harness.run_folder.folder import JOURNAL, MANIFEST, RAW, RunFolder
+from harness.run_folder.journal import Journal
+from harness.run_folder.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
+from harness.run_folder.records import (
     Acquisition,
     BringUp,
     CornerReached,
@@ -26,8 +28,6 @@ from harness.records import (
     SafeState,
     Skipped,
 )
-from harness.runfolder import JOURNAL, MANIFEST, RAW, RunFolder
-from harness.verdict import DECISION_RULE, DECISION_RULE_TEXT, Verdict, judge, worst
 
 RUN_ID = "20260817-142209-LW400-00017-smoke"
 SERIAL = "LW400-00017"

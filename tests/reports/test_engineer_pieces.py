@@ -68,7 +68,7 @@ def engineer_page(make_run, tmp_path):
     folder.mkdir()
     (folder / "conftest.py").write_text(
         "from pathlib import Path\n"
-        "from harness.runfolder import RunFolder\n"
+        "from harness.run_folder.folder import RunFolder\n"
         "from reports.engineer import header_cells, row_cells, summary_html\n"
         f"RUN = RunFolder(Path({str(run.path)!r}))\n"
         "def pytest_html_results_summary(prefix):\n"

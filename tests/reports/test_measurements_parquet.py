@@ -8,7 +8,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from harness.records import Measurement
+from harness.run_folder.records import Measurement
 from reports.checked import ReportError
 from reports.parquet import COLUMN_NAMES, write_measurements
 

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.manifest import InstrumentEntry
-from harness.records import (
+from harness.run_folder.manifest import InstrumentEntry
+from harness.run_folder.records import (
     Acquisition,
     BringUp,
     Invalid,

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from harness.records import Measurement
+from harness.run_folder.records import Measurement
 from reports.command import main
 
 
@@ -66,7 +66,7 @@ def test_a_record_of_wrong_types(make_run, capsys):
 
 
 def test_a_journal_that_is_newer_than_this_program_is_still_read(make_run):
-    from harness.records import UnknownRecord
+    from harness.run_folder.records import UnknownRecord
 
     run = make_run("good", extra=(UnknownRecord({"type": "hologram", "depth": [1, {"a": None}]}),))
     assert main([str(run.path)]) == 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from drivers.errors import BenchError
-from harness.simulation_section import WiringFaultSpec
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.wiring.ports import MPO_LANES
 
 POSITIONS = tuple(range(1, 13))

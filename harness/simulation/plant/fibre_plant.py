@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.light.beam import Beam, mean_wavelength_nm
 from harness.simulation.plant.cabling import CABLE_FAULTS, Cabling, check_cable_fault
 from harness.simulation.plant.echoes import MOST, Phases, beside, pair_key
@@ -16,7 +17,6 @@ from harness.simulation.plant.true_fibre import TrueFibre, true_fibre
 from harness.simulation.plant.true_losses import TrueLosses
 from harness.simulation.ports import ModuleBody
 from harness.simulation.world import World
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import MODULE, REFERENCE, Fibre, Port, Wiring
 from harness.wiring.ports import MPO_LANES
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from drivers.cmis.diagnostics.patterns import pattern_code
 from drivers.units import dbm_from_w, w_from_dbm
+from harness.bench_file.simulation_section import TRAFFIC_PATTERN, ReferenceSpec
 from harness.simulation.light.beam import PAM4_RATE_BD, STEADY, Beam, Modulation, even_levels
 from harness.simulation.signals import TRAFFIC, LineSignal, Pattern
 from harness.simulation.world import World
-from harness.simulation_section import TRAFFIC_PATTERN, ReferenceSpec
 from harness.wiring import REFERENCE
 from harness.wiring.pieces import CWDM_NM
 

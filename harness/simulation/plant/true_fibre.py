@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from drivers.units import db_from_ratio, ratio_from_db
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.plant.dispersion import ZERO_DISPERSION_NM
 from harness.simulation.plant.true_losses import TrueLosses
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre
 
 _GLASS_DB_PER_KM = 0.35

@@ -24,7 +24,7 @@ from drivers.catalogue import DRIVERS
 from drivers.clock import StopFlag
 from drivers.errors import BenchError
 from drivers.serial_address import SerialAddress
-from harness.benchfile import BenchSpec, InstrumentSpec
+from harness.bench_file.reading import BenchSpec, InstrumentSpec
 from harness.simulation.bench import SimulatedBackend
 from harness.simulation.served.pace import WallPace, advance_for
 from harness.simulation.served.protocol import ListedModule

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drivers.errors import BenchError
-from harness.benchfile import find_bench_file, load_bench, with_simulation
+from harness.bench_file.reading import find_bench_file, load_bench, with_simulation
 from harness.simulation.served.threaded import ended_by_signals
 from harness.simulation.serving.bench_file import served_bench_file
 from harness.simulation.serving.bench_server import REPLY_LIMIT_S, BenchServer

@@ -13,11 +13,11 @@ from drivers.cmis.information import LaneMonitor
 from drivers.interfaces import PowerReading
 from drivers.units import w_from_dbm
 from harness.bench import Bench
-from harness.benchfile import find_bench_file, load_bench
-from harness.limits import limits_of_pmd
-from harness.manifest_of_run import build_manifest
+from harness.bench_file.reading import find_bench_file, load_bench
+from harness.judging.limits import limits_of_pmd
 from harness.run import Run
-from harness.runfolder import RunFolder
+from harness.run_folder.folder import RunFolder
+from harness.run_folder.manifest_of_run import build_manifest
 
 LANES = (1, 2, 3, 4)
 LOSS_DB = {1: 0.42 + 1.00 + 0.25, 2: 0.38 + 1.00 + 0.22, 3: 0.45 + 1.00 + 0.28, 4: 0.40 + 1.00 + 0.24}

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.errors import BenchError, OverloadError
 from harness.acquisitions.lane_walk import LaneProof, walk_lanes
-from harness.records import Acquisition, Skipped
+from harness.run_folder.records import Acquisition, Skipped
 from harness.wiring import Wiring
 
 LANES = (1, 2, 3, 4)

@@ -10,8 +10,8 @@ import pytest
 from drivers.cmis.errors import CmisError
 from drivers.errors import BenchError, OverloadError
 from harness.acquisitions.launch_power import launch_power, launch_power_off, transmitters_disabled
-from harness.measurement import NotOffered
-from harness.records import Acquisition
+from harness.judging.measured import NotOffered
+from harness.run_folder.records import Acquisition
 from harness.wiring import Wiring, WiringError
 
 LANES = (1, 2, 3, 4)

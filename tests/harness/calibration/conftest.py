@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.benchfile import find_bench_file
+from harness.bench_file.reading import find_bench_file
 from harness.commands.bench import main
 
 

@@ -9,7 +9,7 @@ import pytest
 from drivers.clock import StopFlag
 from drivers.errors import BenchError
 from drivers.units import db_from_ratio
-from harness.benchfile import load_bench
+from harness.bench_file.reading import load_bench
 from harness.calibration.levels import Level
 from harness.calibration.path_loss import (
     bench_file_lines,

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from drivers.interfaces import Identity
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.calibration.history import history_folder, keep, read_history
 from harness.calibration.proven import proven_drivers
-from harness.manifest_of_run import _instruments as instrument_entries
+from harness.run_folder.manifest_of_run import _instruments as instrument_entries
 
 METER = Identity("Keysight Technologies", "N7745C", "DE123", "V1.10")
 RECORD = {

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.calibration import pad_step
 from harness.calibration.checks import Outcome
 

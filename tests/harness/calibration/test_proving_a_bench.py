@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.benchfile import load_bench
+from harness.bench_file.reading import load_bench
 from harness.calibration.checks import Outcome
 from harness.calibration.darkness import check_darkness, make_dark
 from harness.opening import open_bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.benchfile import BENCHES_FOLDER
+from harness.bench_file.reading import BENCHES_FOLDER
 from harness.commands.bench import main
 
 FULL = (BENCHES_FOLDER / "sim-dr4-full.toml").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.commands.limits import main
-from harness.limits import limits_of_pmd
+from harness.judging.limits import limits_of_pmd
 
 
 @pytest.mark.parametrize("arguments", [[], ["400GBASE-DR4"], ["400gbase-dr4"]], ids=range(3))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.benchfile import load_bench
+from harness.bench_file.reading import load_bench
 from harness.commands import simulate
 
 Begin = Callable[..., "tuple[subprocess.Popen[str], str]"]

@@ -9,10 +9,10 @@ import pytest
 
 from drivers.clock import StopFlag
 from drivers.errors import BenchError
-from harness.benchfile import BenchSpec, find_bench_file, load_bench
+from harness.bench_file.reading import BenchSpec, find_bench_file, load_bench
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.bench import SimulatedBackend
 from harness.simulation.light.beam import PAM4_RATE_BD, total_power_w
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Port, Wiring, parse_port
 
 LANES = range(1, 5)

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.clock import StopFlag
 from drivers.xena_xoa import XenaChassis
-from harness.benchfile import InstrumentSpec, find_bench_file, load_bench
+from harness.bench_file.reading import InstrumentSpec, find_bench_file, load_bench
 from harness.opening import open_bench
 from harness.signal.kp4 import CODEWORDS_PER_S
 from harness.simulation.bench import SimulatedBackend

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.clock import StopFlag
 from drivers.errors import BenchError
-from harness.benchfile import BenchSpec, find_bench_file, load_bench
+from harness.bench_file.reading import BenchSpec, find_bench_file, load_bench
 from harness.simulation.bench import SimulatedBackend
 
 

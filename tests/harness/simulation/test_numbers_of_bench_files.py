@@ -9,7 +9,7 @@ import pytest
 
 from drivers.clock import StopFlag
 from drivers.errors import BenchError
-from harness.benchfile import BENCHES_FOLDER, load_bench
+from harness.bench_file.reading import BENCHES_FOLDER, load_bench
 from harness.simulation.bench import SimulatedBackend
 from harness.tables import TableError
 

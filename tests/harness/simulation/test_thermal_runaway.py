@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.clock import StopFlag
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.simulation.bench import SimulatedBackend
 from harness.simulation.heat import HOTTEST_C, CaseHeat, resistance_k_per_w
 from harness.simulation.world import World

@@ -6,7 +6,7 @@ import pytest
 
 from drivers.errors import GarbledReplyError, InstrumentReportedError, NotSettledError
 from drivers.keysight_m8070b import parse_counters
-from harness.benchfile import load_bench
+from harness.bench_file.reading import load_bench
 from harness.opening import open_bench
 from harness.simulation.host_lanes import LANE_BITS_PER_S
 from harness.simulation.peers.catalogue import as_stated

@@ -7,11 +7,11 @@ import math
 
 import pytest
 
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.light.beam import PAM4_RATE_BD, Beam, Echo
 from harness.simulation.plant import FibrePlant
 from harness.simulation.plant.echoes import Phases, Reflection, pair_key, pairs
 from harness.simulation.world import World
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Wiring, parse_port
 
 TX1 = parse_port("module.tx1")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.light.beam import Beam, total_power_w
 from harness.simulation.plant import FibrePlant
 from harness.simulation.world import World
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Leg, Port, Splitter, Wiring, parse_port, wiring_complaints
 
 LAUNCHED_W = 1e-3

@@ -6,13 +6,13 @@ import math
 
 import pytest
 
+from harness.bench_file.simulation_section import WIRING_FAULTS, WiringFaultSpec
 from harness.simulation.light.beam import Beam
 from harness.simulation.plant import FibrePlant
 from harness.simulation.plant.cabling import CABLE_FAULTS
 from harness.simulation.plant.true_fibre import FIBRE_FAULTS, true_fibre
 from harness.simulation.plant.true_losses import TrueLosses
 from harness.simulation.world import World
-from harness.simulation_section import WIRING_FAULTS, WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Wiring, parse_port
 
 TX2 = parse_port("module.tx2")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import BenchError
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.light.beam import Beam, total_power_w
 from harness.simulation.plant import FibrePlant
 from harness.simulation.plant.cabling import (
@@ -18,7 +19,6 @@ from harness.simulation.plant.cabling import (
     position,
 )
 from harness.simulation.world import World
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Leg, Splitter, Wiring, parse_port
 
 FLIP = WiringFaultSpec("key_flipped")

@@ -12,6 +12,7 @@ import pytest
 from drivers import interfaces
 from drivers.cmis.diagnostics.patterns import pattern_code
 from drivers.units import dbm_from_w
+from harness.bench_file.simulation_section import ReferenceSpec, read_reference
 from harness.simulation.light.beam import PAM4_RATE_BD, STEADY, Beam
 from harness.simulation.module.lanes.received_light import ReceivedLight
 from harness.simulation.module.lanes.receiver import Receivers, draw_receivers
@@ -19,7 +20,6 @@ from harness.simulation.module.profile import load_profile
 from harness.simulation.plant import FibrePlant, ReferenceTransmitter
 from harness.simulation.signals import TRAFFIC, LineSignal, Pattern
 from harness.simulation.world import World
-from harness.simulation_section import ReferenceSpec, read_reference
 from harness.tables import Table
 from harness.wiring import Fibre, Leg, Splitter, Wiring, parse_port
 

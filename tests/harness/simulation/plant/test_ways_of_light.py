@@ -7,11 +7,11 @@ import math
 import pytest
 
 from drivers.errors import BenchError
+from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.light.beam import Beam, Echo, total_power_w
 from harness.simulation.plant import FibrePlant
 from harness.simulation.plant.echoes import GLASS_S_PER_M
 from harness.simulation.world import World
-from harness.simulation_section import WiringFaultSpec
 from harness.wiring import Fibre, InsertionLoss, Leg, Port, Splitter, Wiring, parse_port
 
 HALF = (Leg(3.02, 0.0), Leg(3.02, 0.0))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.benchfile import find_bench_file
+from harness.bench_file.reading import find_bench_file
 from harness.simulation.serving.bench_server import BenchServer
 
 keysight = pytest.importorskip("pymeasure.instruments.keysight.keysightE36312A")

@@ -15,7 +15,7 @@ import pytest
 from drivers.clock import StopFlag
 from drivers.errors import BenchError, NoReplyError
 from drivers.scpi import ScpiSession
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.opening import open_bench
 from harness.simulation.served.client import open_served
 from harness.simulation.serving.bench_server import BenchServer

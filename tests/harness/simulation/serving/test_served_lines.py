@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from drivers.errors import InstrumentError
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.opening import open_bench
 from harness.simulation.serving.bench_server import BenchServer
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from drivers.catalogue import DRIVERS
 from drivers.interfaces import Identity
-from harness.benchfile import InstrumentSpec
+from harness.bench_file.reading import InstrumentSpec
 from harness.calibration.proven import proven_drivers
-from harness.corner import Corner
-from harness.limits import LimitRow, Rule
-from harness.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
+from harness.conditions.corner import Corner
+from harness.judging.limits import LimitRow, Rule
+from harness.judging.verdict import DECISION_RULE_TEXT
 from harness.run import Run
-from harness.verdict import DECISION_RULE_TEXT
+from harness.run_folder.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _VERSIONS_OF = ("lanewise", "numpy", "pytest", "pyvisa", "pyvisa-py", "smbus2")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drivers.errors import BenchError
-from harness.benchfile import find_bench_file, load_bench
+from harness.bench_file.reading import find_bench_file, load_bench
 from harness.opening import open_bench
 from harness.tables import TableError
 

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.journal import Journal, JournalError
-from harness.records import RunStarted, Skipped
-from harness.runfolder import (
+from harness.run_folder.folder import (
     JOURNAL,
     RAW,
     RunFolder,
@@ -19,6 +17,8 @@ from harness.runfolder import (
     discard_run_folder,
     safe_name,
 )
+from harness.run_folder.journal import Journal, JournalError
+from harness.run_folder.records import RunStarted, Skipped
 
 HOSTILE = [
     "../../x",

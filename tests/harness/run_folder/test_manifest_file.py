@@ -11,9 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.limits import Force, LimitRow, Rule, When
-from harness.manifest import InstrumentEntry, LimitEntry, Manifest, ManifestError, PathEntry, read_manifest
-from harness.manifest_of_run import limit_entry
+from harness.judging.limits import Force, LimitRow, Rule, When
+from harness.run_folder.manifest import (
+    InstrumentEntry,
+    LimitEntry,
+    Manifest,
+    ManifestError,
+    PathEntry,
+    read_manifest,
+)
+from harness.run_folder.manifest_of_run import limit_entry
 
 
 def manifest(**changes: object) -> Manifest:

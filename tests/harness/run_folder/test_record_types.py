@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import records
-from harness.records import (
+from harness.run_folder import records
+from harness.run_folder.records import (
     Acquisition,
     AirTrimmed,
     BringUp,

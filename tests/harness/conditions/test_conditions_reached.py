@@ -10,9 +10,9 @@ import pytest
 from drivers.clock import StopFlag
 from drivers.errors import NotSettledError
 from harness.bench import Bench
-from harness.benchfile import find_bench_file, load_bench
-from harness.conditions import Conditioner, ConnectorReading
-from harness.corner import Corner, corner_grid
+from harness.bench_file.reading import find_bench_file, load_bench
+from harness.conditions.conditioner import Conditioner, ConnectorReading
+from harness.conditions.corner import Corner, corner_grid
 
 SPEC = load_bench(find_bench_file("sim-dr4"))
 LEAD_OHM = 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.limits import Force, Rule, When, load_limits
+from harness.judging.limits import Force, Rule, When, load_limits
 from harness.tables import TableError
 
 HEAD = 'schema = 1\npmd = "X"\nlayer = "{layer}"\nedition = "2022"\ndocument = "Doc"\n'

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.records import SCHEMA_MAJOR, Record, RecordError, RunStarted, record_from_json
+from harness.run_folder.records import SCHEMA_MAJOR, Record, RecordError, RunStarted, record_from_json
 
 _FIRST_PREV = "0" * 64
 _LONGEST_LINE = 16 * 1024 * 1024

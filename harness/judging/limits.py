@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.tables import Table, TableError, read_table
 
-LIMITS_FOLDER = Path(__file__).resolve().parent.parent / "testplans" / "limits"
+LIMITS_FOLDER = Path(__file__).resolve().parents[2] / "testplans" / "limits"
 GRADES = {
     "A": "two or more independent sources, or one that closes arithmetically",
     "B": "one source",

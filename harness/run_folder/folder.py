@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from harness.journal import JournalReading, read_journal
-from harness.manifest import Manifest, read_manifest
-from harness.records import Measurement, Record
+from harness.run_folder.journal import JournalReading, read_journal
+from harness.run_folder.manifest import Manifest, read_manifest
+from harness.run_folder.records import Measurement, Record
 
 MANIFEST = "run.json"
 JOURNAL = "journal.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.corner import Corner, corner_grid, select
+from harness.conditions.corner import Corner, corner_grid, select
 
 
 def test_every_supply_at_every_temperature_one_visit_each():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.records import SCHEMA_MAJOR, SCHEMA_MINOR
+from harness.run_folder.records import SCHEMA_MAJOR, SCHEMA_MINOR
 
 
 class ManifestError(ValueError):

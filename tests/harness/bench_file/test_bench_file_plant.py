@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.benchfile import find_bench_file, load_bench
-from harness.simulation_section import WIRING_FAULTS, FaultSpec, WiringFaultSpec, read_reference
+from harness.bench_file.reading import find_bench_file, load_bench
+from harness.bench_file.simulation_section import WIRING_FAULTS, FaultSpec, WiringFaultSpec, read_reference
 from harness.tables import Table, TableError
 from harness.wiring import Leg, Port, Splitter
 
@@ -99,12 +99,12 @@ def test_faults_of_the_wiring(kind, bench_file):
 
 
 def test_every_kind_is_documented():
-    text = (Path(__file__).parents[2] / "docs" / "bench-file.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "bench-file.md").read_text(encoding="utf-8")
     assert [kind for kind in WIRING_FAULTS if f"`{kind}`" not in text] == []
 
 
 def test_every_key_of_the_reference_transmitter_is_documented():
-    text = (Path(__file__).parents[2] / "docs" / "bench-file.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "bench-file.md").read_text(encoding="utf-8")
     asked = Table({}, file="bench.toml", key="", complaints=[])
     read_reference(asked)
     assert [key for key in asked._used if f"`{key}`" not in text] == []

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.limits import Bound, Force, Limit
+from harness.judging.limits import Bound, Force, Limit
 
 DECISION_RULE = "ilac-g8-guard-band"
 DECISION_RULE_TEXT = (

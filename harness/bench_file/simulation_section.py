@@ -134,7 +134,7 @@ class ReferenceSpec:
 
 @dataclass(frozen=True, slots=True)
 class SimulationSpec:
-    """What the simulated bench is made of; ``None`` in :class:`harness.benchfile.BenchSpec` means a lab.
+    """What the simulated bench is made of; ``None`` in :class:`harness.bench_file.reading.BenchSpec` means a lab.
 
     ``seed`` draws the bench's chance (calibration errors, true losses, noise), ``specimen`` which module of
     the profile it is. ``airflow_m_per_s``: of the room's air along the module's case; 0: still.

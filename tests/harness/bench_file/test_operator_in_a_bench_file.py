@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.benchfile import load_bench
+from harness.bench_file.reading import load_bench
 from harness.commands.bench import main
 from harness.opening import open_bench
 from harness.simulation.serving.bench_file import served_bench_file

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from drivers.clock import wait_until
 from drivers.errors import NotSettledError
 from harness.bench import Bench
-from harness.case_in_air import AirTrim, CaseInAir
-from harness.corner import Corner
+from harness.conditions.case_in_air import AirTrim, CaseInAir
+from harness.conditions.corner import Corner
 
 NOMINAL_VCC_V = 3.3
 SUPPLY_SHARE = 0.05

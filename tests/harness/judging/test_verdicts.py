@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.limits import Bound, Force, Limit
-from harness.verdict import DECISION_RULE, DECISION_RULE_TEXT, Verdict, judge, worst
+from harness.judging.limits import Bound, Force, Limit
+from harness.judging.verdict import DECISION_RULE, DECISION_RULE_TEXT, Verdict, judge, worst
 
 
 def bound(value: float, force: Force = Force.NORMATIVE, grade: str = "A") -> Bound:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from drivers.catalogue import DRIVERS
-from harness.benchfile import REQUIRED_ROLES
+from harness.bench_file.reading import REQUIRED_ROLES
 from harness.discovery import Found, who
 from harness.text import printable_text
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import journal as journal_module
-from harness.journal import Journal, JournalError, read_journal
-from harness.records import Acquisition, Invalid, RunStarted, Skipped, UnknownRecord
+from harness.run_folder import journal as journal_module
+from harness.run_folder.journal import Journal, JournalError, read_journal
+from harness.run_folder.records import Acquisition, Invalid, RunStarted, Skipped, UnknownRecord
 
 RECORDS = [
     RunStarted("run-1", "2026-08-17T14:22:09Z"),

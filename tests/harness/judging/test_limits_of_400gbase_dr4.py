@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.limits import LIMITS_FOLDER, Force, LimitRow, Rule, available_pmds, limits_of_pmd
+from harness.judging.limits import LIMITS_FOLDER, Force, LimitRow, Rule, available_pmds, limits_of_pmd
 from harness.tables import TableError
 
 SET = limits_of_pmd("400GBASE-DR4")

@@ -19,20 +19,20 @@ from typing import Any
 from drivers.catalogue import DRIVERS, check_options, load
 from drivers.errors import BenchError, InstrumentError
 from drivers.serial_address import SerialAddress
-from harness.simulation_section import (
+from harness.bench_file.simulation_section import (
     FAULTS_OF_TRANSPORTS,
     SimulationSpec,
     check_simulation,
     read_simulation,
 )
+from harness.judging.verdict import DECISION_RULE
 from harness.tables import Table, TableError, read_table
 from harness.text import printable_text
-from harness.verdict import DECISION_RULE
 from harness.wiring import REFERENCE, InsertionLoss, Wiring
 from harness.wiring.ports import LETTING_THROUGH
 from harness.wiring.reading import read_loss, read_wiring
 
-BENCHES_FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "benches"
+BENCHES_FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "benches"
 ROLES = (
     "power_meter",
     "attenuator",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.uncertainty import Contribution, expanded, from_expanded, from_half_width, from_readings
+from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_half_width, from_readings
 
 
 def test_an_expanded_uncertainty_is_halved():

@@ -14,9 +14,9 @@ from drivers.clock import StopFlag
 from drivers.errors import NotSettledError, OutOfRangeError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
-from harness.benchfile import find_bench_file, load_bench
-from harness.case_in_air import AirTrim, final_c
-from harness.conditions import Conditioner
+from harness.bench_file.reading import find_bench_file, load_bench
+from harness.conditions.case_in_air import AirTrim, final_c
+from harness.conditions.conditioner import Conditioner
 
 SPEC = load_bench(find_bench_file("sim-dr4"))
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from drivers.catalogue import DRIVERS
-from harness.benchfile import (
+from harness.bench_file.reading import (
     BENCHES_FOLDER,
     Calibration,
     find_bench_file,
     load_bench,
 )
+from harness.bench_file.simulation_section import FaultSpec
 from harness.commands.bench import main as bench_command
-from harness.simulation_section import FaultSpec
 from harness.tables import TableError
 from harness.wiring import InsertionLoss, Port
 
@@ -393,7 +393,7 @@ def test_three_mistakes_are_three_lines(bench_file):
 
 def test_every_driver_can_be_asked_about_its_options_without_a_session():
     # Validation builds drivers on nothing; one that talked while it is built would fail here.
-    from harness.benchfile import _options
+    from harness.bench_file.reading import _options
     from harness.tables import Table
 
     for name, info in DRIVERS.items():

@@ -1,0 +1,1 @@
+"""Limits, uncertainty, and the verdict they give on a measured value."""

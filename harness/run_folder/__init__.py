@@ -1,0 +1,1 @@
+"""The run folder: journal, manifest, and their records, written and read."""
