@@ -39,7 +39,10 @@ from harness.simulation.served.pins import PinHub
 from harness.simulation.smbus import BITRATE_HZ, SimulatedI2cBus
 from harness.simulation.visa import SimulatedVisaLibrary
 from harness.simulation.world import VirtualClock, World
-from harness.wiring import MODULE
+from harness.wiring import MODULE, Wiring
+from harness.wiring.ports import MATRIX
+
+_USUAL_SIZE = 16
 
 
 class ModuleSite:
@@ -116,7 +119,11 @@ class SimulatedBackend:
         self.fibres.connect_module(self.module)
         self.host_lanes.connect_module(self.module)
         surroundings = SimulatedSurroundings(
-            self.fibres, self.heat, {spec.supply.channel: self.rail}, self.host_lanes
+            self.fibres,
+            self.heat,
+            {spec.supply.channel: self.rail},
+            self.host_lanes,
+            matrix_size=_matrix_size(spec.wiring),
         )
         self._library = SimulatedVisaLibrary.create(self.world)
         self._manager = pyvisa.ResourceManager(self._library)
@@ -185,6 +192,13 @@ def _require_cables(spec: BenchSpec, simulation: SimulationSpec, pairs: int) -> 
                 check_cable_fault(fault, pairs)
             except BenchError as wrong:
                 raise BenchError(f"{spec.path.name}: simulation.fault[{index}].kind: {wrong}") from wrong
+
+
+def _matrix_size(wiring: Wiring) -> tuple[int, int]:
+    """The square matrix that the file's numbers are of: outputs are counted after the inputs."""
+    outputs = [fibre.start.number for fibre in wiring.fibres if fibre.start.role == MATRIX]
+    inputs = min(outputs, default=_USUAL_SIZE + 1) - 1
+    return (inputs, inputs) if inputs else (_USUAL_SIZE, _USUAL_SIZE)
 
 
 def _fibre_pairs(profile: Profile) -> int:

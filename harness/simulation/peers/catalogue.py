@@ -57,6 +57,10 @@ class Surroundings(Protocol):
     def host_lanes(self) -> HostLanes:
         """The module's electrical lanes, from the host's side."""
 
+    @property
+    def matrix_size(self) -> tuple[int, int]:
+        """Inputs and outputs of the matrix."""
+
 
 @dataclass(frozen=True)
 class SimulatedSurroundings:
@@ -66,6 +70,7 @@ class SimulatedSurroundings:
     air: AirStream
     rails: Mapping[int, Rail] = field(default_factory=dict)
     host_lanes: HostLanes = field(default_factory=HostLanes)
+    matrix_size: tuple[int, int] = (16, 16)
 
 
 _Factory = Callable[[World, Surroundings, str, Mapping[str, Any]], SimulatedInstrument]
@@ -81,7 +86,7 @@ PEERS: Mapping[str, _Factory] = {
         world, around.fibres, role=role, **options
     ),
     "polatis": lambda world, around, role, options: SwitchPeer(
-        world, around.fibres, role=role, **_with_size_as_tuple(options)
+        world, around.fibres, role=role, **{"size": around.matrix_size, **_with_size_as_tuple(options)}
     ),
     "keysight-n7761a": lambda world, around, role, options: AttenuatorPeer(
         world, around.fibres, role=role, **{"model": "N7761A", "slots": (1,), **options}

@@ -106,7 +106,7 @@ class SpectrumAnalyserPeer(ScpiPeer):
         *,
         role: str,
         model: str = "AQ6370D",
-        serial: str = "SIM0006",
+        serial: str = "SIM0009",
         wavelength_accuracy_nm: float = 0.1,
         level_accuracy_db: float = 0.4,
         drift_w_per_h: float = 2e-12,

@@ -12,12 +12,6 @@ from harness.commands.bench import main
 
 FULL = (BENCHES_FOLDER / "sim-dr4-full.toml").read_text(encoding="utf-8")
 ROOM = 'room_temp = "23 degC"\n'
-ATTENUATOR = """
-[instruments.attenuator]
-driver = "keysight-n7764a"
-address = "TCPIP0::192.0.2.21::inst0::INSTR"
-pass = { loss = "1.5 dB", uncertainty = "0.1 dB" }
-"""
 
 
 def piece(start: str, end: str) -> str:
@@ -37,33 +31,40 @@ def rows(output: str, name: str) -> list[list[str]]:
 
 
 def test_receivers_with_what_reaches_them(tmp_path, capsys):
+    """By way of the attenuator, for power can be set there."""
     code, output = checked(tmp_path, capsys, FULL)
     assert code == 0
     reference, own = rows(output, "Rx1")
-    # 0.35 + 1.00 + 0.30 + 0.60 + 0.40 dB from a reference transmitter of 2 dBm.
+    assert reference[0] == (
+        "reference_tx.1 > optical_switch.5 > optical_switch.37 > attenuator.1 > optical_switch.13 > "
+        "optical_switch.29 > tap1.in > tap1.1 > module.rx1"
+    )
+    # 0.35 + 1.00 + 0.24 + 1.20 + 0.28 + 1.00 + 0.30 + 0.60 + 0.40 dB from a reference transmitter of 2 dBm.
+    assert reference[1:3] == ["5.37 dB", "± 0.24 dB"]
+    lowest, highest = re.fullmatch(r"(-[\d.]+) \.\. (-[\d.]+) dBm", reference[3]).groups()
+    assert float(highest) == pytest.approx(-3.37, abs=0.0051)
+    assert float(lowest) < -35.0
+    assert own[0].startswith("module.tx1 > ")
+    assert re.fullmatch(r"5\.44 \.\. [\d.]+ dB below launch power", own[3])
+    assert [len(rows(output, f"Rx{lane}")) for lane in range(1, 5)] == [2, 2, 2, 2]
+
+
+def test_receivers_without_an_attenuator_have_one_power(tmp_path, capsys):
+    text = FULL
+    for channel in range(1, 5):
+        text = text.replace(f'"attenuator.{channel}"', f'"gone{channel}.in"', 1)
+    text = re.sub(r'\[\[fibre\]\]\n(?:from = "attenuator|from = "[^"]*"\nto = "gone)[^\[]*', "", text)
+    code, output = checked(tmp_path, capsys, text)
+    assert code == 0
+    reference, own = rows(output, "Rx1")
+    # 0.35 + 1.00 + 0.30 + 0.60 + 0.40 dB.
     assert reference == [
-        "reference_tx.1 > optical_switch.5 > optical_switch.21 > tap1.in > tap1.1 > module.rx1",
+        "reference_tx.1 > optical_switch.5 > optical_switch.29 > tap1.in > tap1.1 > module.rx1",
         "2.65 dB",
         "± 0.18 dB",
         "-0.65 dBm",
     ]
-    assert own[0].startswith("module.tx1 > ")
     assert own[3] == "2.72 dB below launch power"
-    assert [len(rows(output, f"Rx{lane}")) for lane in range(1, 5)] == [2, 2, 2, 2]
-
-
-def test_power_that_an_attenuator_can_set(tmp_path, capsys):
-    channel = piece("optical_switch.29", "attenuator.1") + piece("attenuator.1", "optical_switch.13")
-    text = FULL.replace("\n[supply]", ATTENUATOR + "\n[supply]") + channel
-    code, output = checked(tmp_path, capsys, text)
-    assert code == 0
-    reference, own = rows(output, "Rx1")
-    # 2.65 dB, 1.00 dB of the matrix again, two fibres of 0.3 dB and 1.5 dB of the attenuator: 5.75 dB.
-    assert reference[1] == "5.75 dB"
-    lowest, highest = re.fullmatch(r"(-[\d.]+) \.\. (-[\d.]+) dBm", reference[3]).groups()
-    assert float(highest) == pytest.approx(-3.75, abs=0.0051)
-    assert float(lowest) < -35.0
-    assert re.fullmatch(r"5\.82 \.\. [\d.]+ dB below launch power", own[3])
 
 
 def test_receivers_that_no_fibre_or_no_light_goes_to_are_listed(tmp_path, capsys):
@@ -78,7 +79,7 @@ def test_ways_that_are_too_many_are_a_problem_of_the_bench(tmp_path, capsys):
     text = FULL
     leg = '{ loss = "3.1 dB", uncertainty = "0 dB" }'
     half = f"[{leg}, {leg}]"
-    last = "optical_switch.30"
+    last = "optical_switch.43"
     for stage in range(16):
         text += "".join(f'\n[[splitter]]\nname = "{side}{stage}"\nlegs = {half}\n' for side in "dj")
         text += piece(last, f"d{stage}.in")
