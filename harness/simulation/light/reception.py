@@ -14,7 +14,8 @@ else shines on the photodiode disturbs it.
   the strongest exactly, over the four levels of the late symbol), jitter on the pulse's slopes, other light
   and electrical crosstalk (variance 5/36 OMA^2 for even levels), and the receiver's own imperfection in
   proportion to OMA.
-* Thresholds weighted with the levels' rms noise; errors to the next level only, one bit each: BER = SER / 2.
+* Thresholds weighted with the levels' rms noise, or the best ones where the eye is closed; errors to the next
+  level only, one bit each: BER = SER / 2.
 
 Left out: non-linearity but for saturation of settled levels, beats between lasers, decision feedback's gain
 (only its errors are known, as error propagation), clock recovery's transfer of slow jitter. Textbook models,
@@ -78,6 +79,9 @@ _CURSOR_AT_LEAST: Final = (
 _SYMBOLS: Final = tuple(
     np.array(list(itertools.product(range(4), repeat=count)), dtype=np.intp) for count in range(_EXACT + 1)
 )
+_CLOSED_SER: Final = 0.02  # from here on lock is about to be lost, and the best thresholds are looked for
+_TRIED: Final = 41
+_REFINEMENTS: Final = 3
 _SPAN_UI: Final = 64
 _PER_UI: Final = 64
 _SQUARE: Final = 16.0  # symbol rates of bandwidth, from which on a symbol is a rectangle
@@ -346,9 +350,12 @@ def _outcome(light: _Disturbed, setting: _Setting) -> _Outcome:
         (sigma_w[i + 1] * centres_w[i] + sigma_w[i] * centres_w[i + 1]) / weights[i] for i in range(3)
     ]
     errors = _errors_exactly if setting.cursors else _errors_beside_echoes
+    ser = errors(light, setting, gaussian_w2, thresholds_w)
+    if ser > _CLOSED_SER:
+        ser = max(_CLOSED_SER, min(ser, _errors_at_best(light, setting, gaussian_w2)))
     return _Outcome(
         setting=setting,
-        ser=errors(light, setting, gaussian_w2, thresholds_w),
+        ser=ser,
         eye_q=(max(0.0, eyes[0]), max(0.0, eyes[1]), max(0.0, eyes[2])),
         total_w2=sum(total_w2) / 4.0,
     )
@@ -384,6 +391,40 @@ def _errors_exactly(
         moved_w = np.add.outer(np.array(light.echo_w[level]), intersymbol_w).ravel()
         places.append((room_w - sign * moved_w) / math.sqrt(max(gaussian_w2[level], _LEAST_W2)))
     return float(tail(np.concatenate(places)).sum()) / (4.0 * places[0].size)
+
+
+def _errors_at_best(light: _Disturbed, setting: _Setting, gaussian_w2: Sequence[float]) -> float:
+    """The same with the threshold of each eye where it makes the fewest errors: in a closed eye of discrete
+    cursors the weighted one is so far off that noise could help. With the best, it cannot: noise that is the
+    same on both levels averages the errors over thresholds about it."""
+    swing_w = np.array(light.swing_w)
+    cursors = np.array(setting.cursors)
+    intersymbol_w = swing_w[_SYMBOLS[cursors.size]] @ cursors if cursors.size else np.zeros(1)
+    sigma_w = [math.sqrt(max(square, _LEAST_W2)) for square in gaussian_w2]
+    atoms_w = [
+        light.centres_w[level] + np.add.outer(np.array(light.echo_w[level]), intersymbol_w).ravel()
+        for level in range(4)
+    ]
+    return 0.25 * sum(_least_errors(*atoms_w[i : i + 2], *sigma_w[i : i + 2]) for i in range(3))
+
+
+def _least_errors(lower_w: Array, upper_w: Array, lower_sigma_w: float, upper_sigma_w: float) -> float:
+    """Share of the lower level's symbols above the best threshold, and of the upper level's below it."""
+
+    def wrong(thresholds_w: Array) -> Array:
+        above = tail((thresholds_w[:, None] - lower_w) / lower_sigma_w).mean(axis=1)
+        below = tail((upper_w - thresholds_w[:, None]) / upper_sigma_w).mean(axis=1)
+        total: Array = above + below
+        return total
+
+    low_w = min(float(lower_w.min()) - 4.0 * lower_sigma_w, float(upper_w.min()) - 4.0 * upper_sigma_w)
+    high_w = max(float(lower_w.max()) + 4.0 * lower_sigma_w, float(upper_w.max()) + 4.0 * upper_sigma_w)
+    for _ in range(_REFINEMENTS):
+        thresholds_w = np.linspace(low_w, high_w, _TRIED)
+        errors = wrong(thresholds_w)
+        best = int(np.argmin(errors))
+        low_w, high_w = thresholds_w[max(best - 1, 0)], thresholds_w[min(best + 1, _TRIED - 1)]
+    return float(errors[best])
 
 
 _Power = TypeVar("_Power", float, Array)

@@ -321,5 +321,17 @@ def test_what_disturbs_never_helps(
         assert receive((other, beam), parameters).oma_w == beam.oma_w
 
 
+def test_noise_does_not_help_where_the_eye_is_closed() -> None:
+    """Residual interference of one tap behind 15 GHz: atoms on the wrong side of a threshold that is not the
+    best would gain from noise."""
+    receiver = ReceiverParameters(
+        thermal_noise_w=1.195e-5, responsivity_a_per_w=0.5, bandwidth_hz=26.5625e9, equaliser_taps=1
+    )
+    beam = Beam("tx", 1.505e-3, 1311.0, None, Modulation(even_levels(3.0), bandwidth_hz=15e9))
+    bers = [receive((beam,), receiver, aggressor_oma_w=oma_w).ber for oma_w in (0.0, 1e-6, 1.195e-5, 1e-4)]
+    assert bers == sorted(bers)
+    assert 0.1 < bers[0] < 0.13
+
+
 def test_the_ber_of_2_4e_minus_4_is_a_q_of_3_414() -> None:
     assert q_of_ber(SENSITIVITY_BER) == pytest.approx(3.414, abs=0.001)
