@@ -26,7 +26,8 @@ from harness.conditions.case_in_air import AirTrim
 from harness.conditions.conditioner import NOMINAL_VCC_V, Conditioner, Conditions
 from harness.conditions.corner import Corner
 from harness.judging.limits import LimitSet
-from harness.judging.measured import Measured, ModuleFault
+from harness.judging.measured import Checked, Measured, ModuleFault
+from harness.judging.pmd import pmd_by_name
 from harness.judging.verdict import DECISION_RULE, Judgement, Verdict, judge, worst
 from harness.run_folder.folder import JOURNAL, MANIFEST, create_run_folder
 from harness.run_folder.journal import Journal
@@ -66,6 +67,7 @@ class Run:
     def __init__(self, bench: Bench, limits: LimitSet, *, plan: str, out: Path) -> None:
         self.bench = bench
         self.limits = limits
+        self.pmd = pmd_by_name(limits.pmd)
         self.plan = plan
         self.conditioner = Conditioner(bench)
         self.module = CmisModule(bench.host_board.memory, bench.clock)
@@ -125,7 +127,10 @@ class Run:
         A module that is plugged in and powered but does not answer is noted (``identity_fault``), for the
         plan's bring-up to fail on; everything else that goes wrong is the bench's.
 
+        From here on the limits are those of this module: layers for a part number or a firmware apply.
+
         :raises BenchError: when the bench, not the module, is at fault.
+        :raises TableError: when layers of limits that apply to this module do not go together.
         """
         bench = self.bench
         bench.connect()
@@ -143,6 +148,7 @@ class Run:
             self._check_bench(str(fault))
             self.identity_fault = str(fault)
             return
+        self.limits = self.limits.for_module(self.identity)
         self.facts["max_power_w"] = self.identity.max_power_w
 
     def _wait_for_identity(self) -> ModuleIdentity:
@@ -232,7 +238,7 @@ class Run:
         :raises BenchError: when the value is no number, or in another unit than the limit: a fault of the
             plan or the bench, of which no verdict may be made.
         """
-        limit = self.limits.resolve(parameter, {**self.facts, **measured.facts})
+        limit = self.limits.resolve(parameter, {**self.facts, **measured.facts}, lane=measured.lane)
         if limit is not None and limit.unit != measured.unit:
             raise BenchError(f"{parameter} was measured in {measured.unit!r}, its limit is in {limit.unit!r}")
         try:
@@ -246,6 +252,10 @@ class Run:
             judgement,
             kind="number",
             value=measured.value,
+            plane=measured.plane,
+            detector=measured.detector,
+            unit=measured.unit,
+            uncertainty=measured.uncertainty,
             low=limit.low.value if limit and limit.low else None,
             high=limit.high.value if limit and limit.high else None,
         )
@@ -253,20 +263,18 @@ class Run:
         self.record(row)
         return row, judgement
 
-    def record_check(
-        self, test_id: str, parameter: str, measured: Measured, *, passed: bool, text: str, source: str
-    ) -> Measurement:
-        """Record a yes-or-no check; ``text`` says what was found."""
-        verdict = Verdict.PASS if passed else Verdict.FAIL
+    def record_check(self, test_id: str, parameter: str, checked: Checked) -> Measurement:
+        """Record a yes-or-no check."""
+        verdict = Verdict.PASS if checked.passed else Verdict.FAIL
         row = self._row(
             test_id,
             parameter,
-            measured,
+            checked,
             Judgement(verdict, None, None),
             kind="bool",
-            value=1.0 if passed else 0.0,
-            value_text=text,
-            limit_source=source,
+            value=1.0 if checked.passed else 0.0,
+            value_text=checked.text,
+            limit_source=checked.source,
             limit_force="normative",
         )
         self.verdicts[verdict] += 1
@@ -279,25 +287,19 @@ class Run:
         a plan does not ask for is a failure all the same."""
         if self._bring_up_judged:
             return
-        found = Measured(
-            value=0.0,
-            unit="",
-            uncertainty=0.0,
-            plane="",
-            detector="host",
-            acquisition_id="",
-            acquired_at=self.timestamp(),
-        )
-        self.record_check(
-            BRING_UP, BRING_UP, found, passed=False, text=result.stopped_by, source="OIF-CMIS-05.4, 6.3"
-        )
+        found = Checked(False, result.stopped_by, "OIF-CMIS-05.4, 6.3", "", self.timestamp())
+        self.record_check(BRING_UP, BRING_UP, found)
 
     def _row(
-        self, test_id: str, parameter: str, measured: Measured, judgement: Judgement, **values: Any
+        self,
+        test_id: str,
+        parameter: str,
+        measured: Measured | Checked,
+        judgement: Judgement,
+        **values: Any,
     ) -> Measurement:
         conditions, bound = self.conditions, judgement.bound
         corner = conditions.corner if conditions else None
-        number = values["kind"] == "number"
         filled: dict[str, Any] = {
             "value_text": "",
             "low": None,
@@ -306,6 +308,10 @@ class Run:
             "limit_grade": bound.grade if bound else "",
             "limit_force": str(bound.force) if bound else "",
             "limit_layer": bound.layer if bound else "",
+            "plane": "",
+            "detector": "host",
+            "unit": "",
+            "uncertainty": None,
             **values,
         }
         return Measurement(
@@ -315,17 +321,13 @@ class Run:
             test_id=test_id,
             parameter=parameter,
             lane=measured.lane,
-            host_lane=None,
+            host_lane=measured.host_lane,
             visit=corner.visit if corner else None,
             case_temp_c=corner.case_temp_c if corner else None,
             case_temp_measured_c=conditions.case_temp_measured_c if conditions else None,
             vcc_v=corner.vcc_v if corner else None,
-            plane=measured.plane,
-            detector=measured.detector,
             conditions=dict(measured.conditions),
-            unit=measured.unit,
-            uncertainty=measured.uncertainty if number else None,
-            waiver="",
+            waiver=bound.waiver if bound else "",
             decision_rule=DECISION_RULE,
             margin=judgement.margin,
             verdict=str(judgement.verdict),

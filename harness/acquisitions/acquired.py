@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.errors import BenchError
-from harness.judging.measured import Contradiction, Measured, NotOffered
+from harness.judging.measured import Checked, Contradiction, Measured, NotOffered
 from harness.run_folder.records import Acquisition
+
+Value = Measured | Checked | NotOffered | Contradiction
 
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """An acquisition's record and the values derived from it, keyed by (parameter, lane or None)."""
+    """An acquisition's record and the values derived from it, keyed by (parameter, lane or host lane or
+    None)."""
 
     record: Acquisition
-    measured: Mapping[tuple[str, int | None], Measured | NotOffered | Contradiction]
+    measured: Mapping[tuple[str, int | None], Value]
 
-    def of(self, parameter: str, lane: int | None = None) -> Measured | NotOffered:
+    def of(self, parameter: str, lane: int | None = None) -> Measured | Checked | NotOffered:
         """The value of a parameter.
 
         :raises BenchError: when the acquisition has none, or found bench and module in contradiction.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from harness.acquisitions.acquired import Acquired
@@ -13,7 +14,7 @@ _MONITOR_STEP_C = 1.0 / 256.0
 MONITOR_REFRESH_S = 1.0
 
 
-def housekeeping(run: Run) -> Acquired:
+def housekeeping(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
     """Consumption at the module's connector and the temperature monitor against the case sensor.
 
     Gives ``power_consumption`` (W) and ``temperature_monitor_error`` (K, monitor minus case).

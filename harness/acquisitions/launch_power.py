@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from drivers.cmis.codes import DataPathState
@@ -18,9 +19,9 @@ from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule
 from drivers.errors import BenchError, InstrumentError
 from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
-from harness.acquisitions.acquired import Acquired
+from harness.acquisitions.acquired import Acquired, Value
 from harness.bench import Bench
-from harness.judging.measured import Contradiction, Measured, NotOffered
+from harness.judging.measured import Contradiction, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.run import Run
 from harness.run_folder.records import Acquisition
@@ -129,7 +130,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
         beside=lambda: {"tx_power_monitor_w": _tx_power_monitors_w(run.module, lanes)},
     )
     monitors_w = seen.record.data["tx_power_monitor_w"]
-    measured: dict[tuple[str, int | None], Measured | NotOffered | Contradiction] = {}
+    measured: dict[tuple[str, int | None], Value] = {}
     for lane in lanes:
         common = run.measured_from(seen.record, lane=lane, uncertainty=seen.uncertainty_db(lane))
         level = seen.levels[lane]
@@ -142,9 +143,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
         )
         monitor_w = monitors_w[str(lane)]
         if monitor_w is None:
-            error: Measured | NotOffered | Contradiction = NotOffered(
-                "the module has no Tx power monitor (page 01h byte 160, bit 1)"
-            )
+            error: Value = NotOffered("the module has no Tx power monitor (page 01h byte 160, bit 1)")
         elif level.at_tp2_dbm < LOWEST_MONITORED_DBM <= dbm_from_w(monitor_w):
             dark = InstrumentError(
                 "power_meter",
@@ -188,15 +187,18 @@ def _nothing_arrives(seen: _AtTheMeter, lit: Sequence[int]) -> InstrumentError:
     )
 
 
-def launch_power_off(run: Run, lanes: Sequence[int], lit: Acquired | None = None) -> Acquired:
+def launch_power_off(
+    run: Run, lanes: Sequence[int], before: Mapping[str, Acquired | ModuleFault] = MappingProxyType({})
+) -> Acquired:
     """Average launch power of the transmitters while they are disabled.
 
     Gives ``average_launch_power_off`` (dBm, TP2). A reading at or below the meter's lowest range is
     reported as that range, which is then an upper bound (condition ``at_meter_floor``).
 
-    ``lit``: what :func:`launch_power` gave at the same corner. Where it found bench and module in
+    ``before``: what :func:`launch_power` gave at the same corner. Where it found bench and module in
     contradiction, darkness proves nothing of the transmitter, and the contradiction stands here too.
     """
+    lit = before.get("launch_power")
     seen = _at_the_meter(
         run,
         "launch_power_off",
@@ -205,9 +207,9 @@ def launch_power_off(run: Run, lanes: Sequence[int], lit: Acquired | None = None
         conditions={"transmitters": "disabled"},
         near_floor=True,
     )
-    measured: dict[tuple[str, int | None], Measured | NotOffered | Contradiction] = {}
+    measured: dict[tuple[str, int | None], Value] = {}
     for lane, level in seen.levels.items():
-        on = lit.measured.get(("average_launch_power", lane)) if lit is not None else None
+        on = lit.measured.get(("average_launch_power", lane)) if isinstance(lit, Acquired) else None
         if isinstance(on, Contradiction):
             measured["average_launch_power_off", lane] = on
             continue

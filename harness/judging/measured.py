@@ -23,8 +23,24 @@ class Measured:
     acquired_at: str
     attempt: int = 1
     lane: int | None = None
+    host_lane: int | None = None
     conditions: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A yes or no of the module: ``text`` says what was found, ``source`` which clause asks for it."""
+
+    passed: bool
+    text: str
+    source: str
+    acquisition_id: str
+    acquired_at: str
+    attempt: int = 1
+    lane: int | None = None
+    host_lane: int | None = None
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +64,4 @@ class ModuleFault:
     text: str
     at: str
     lane: int | None = None
+    host_lane: int | None = None

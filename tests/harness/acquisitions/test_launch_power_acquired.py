@@ -228,7 +228,7 @@ def test_off_power_is_read_with_the_transmitters_disabled(small_run):
 def test_off_power_on_a_path_that_showed_no_light_is_as_invalid_as_the_light(small_run):
     small_run.meter.lit_w[3] = [0.0]
     lit = launch_power(small_run.run, LANES)
-    off = launch_power_off(small_run.run, LANES, lit)
+    off = launch_power_off(small_run.run, LANES, {"launch_power": lit})
     with pytest.raises(BenchError) as of_light:
         lit.of("average_launch_power", 3)
     with pytest.raises(BenchError) as of_dark:
@@ -241,7 +241,7 @@ def test_off_power_of_a_dead_lane_is_judged_when_the_module_agrees(small_run):
     small_run.meter.lit_w[3] = [0.0]
     small_run.module.monitor_w[3] = 0.0
     lit = launch_power(small_run.run, LANES)
-    off = launch_power_off(small_run.run, LANES, lit).of("average_launch_power_off", 3)
+    off = launch_power_off(small_run.run, LANES, {"launch_power": lit}).of("average_launch_power_off", 3)
     assert off.conditions["at_meter_floor"] is True
 
 

@@ -1,0 +1,1 @@
+"""What plans are made of, as data: acquisitions, what they measure, what they need of a bench."""

@@ -1,0 +1,39 @@
+"""Whether a bench has what an acquisition needs; if not, why: the reason that its tests are skipped with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.bench_file.reading import BenchSpec
+from harness.judging.pmd import Pmd
+from harness.planning.matrix import AcquisitionRow, Way
+from harness.wiring import MODULE, REFERENCE, OpticalPath, Port
+
+
+def missing(spec: BenchSpec, pmd: Pmd, row: AcquisitionRow, lanes: Sequence[int]) -> str:
+    """What the bench lacks for an acquisition, in words; empty when nothing."""
+    absent = [role for role in row.roles if role not in spec.instruments]
+    if absent:
+        return f"the bench {spec.name} has no {' and no '.join(absent)}"
+    for way in row.ways:
+        dark = [lane for lane in lanes if not ways_of(spec, pmd, way, lane)]
+        if dark:
+            lost = "for any lane" if len(dark) == len(lanes) else f"for lane {', '.join(map(str, dark))}"
+            return f"the bench {spec.name} has no way from {way.start} to {way.end} {lost}"
+    return ""
+
+
+def ways_of(spec: BenchSpec, pmd: Pmd, way: Way, lane: int) -> tuple[OpticalPath, ...]:
+    """The ways of one lane, the shortest first."""
+    start = lane_port(spec, way.start, lane)
+    if way.end.startswith(f"{MODULE}."):
+        return spec.wiring.ways(start, lane_port(spec, way.end, lane))
+    return spec.wiring.paths(start, way.end)
+
+
+def lane_port(spec: BenchSpec, name: str, lane: int) -> Port:
+    """Where a lane's light leaves (``module.tx``, ``reference_tx``) or arrives (``module.rx``): the port of
+    its number, or the one that all lanes share."""
+    role, _, side = name.partition(".")
+    own, shared = Port(role, f"{side}{lane}"), Port(role, f"{side}1")
+    return own if role in {MODULE, REFERENCE} and spec.wiring.is_plugged(own) else shared
