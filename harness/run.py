@@ -44,6 +44,7 @@ from harness.run_folder.records import (
     SafeState,
 )
 from harness.safety import SafetyResult
+from harness.traffic import ModuleTraffic
 
 BRING_UP = "bring_up"
 # A module that is late is to be judged, not to stay unknown.
@@ -75,6 +76,7 @@ class Run:
         self.identity_fault = ""
         self.facts: dict[str, float] = {}
         self.conditions: Conditions | None = None
+        self._traffic: ModuleTraffic | None = None
         self.verdicts: Counter[Verdict] = Counter()
         self.final_verdict: Verdict | None = None
         self._out = out
@@ -88,6 +90,13 @@ class Run:
         self._module_lit = False
         self._bring_up_judged = False
         self._host_lanes: tuple[int, ...] = ()
+
+    @property
+    def traffic(self) -> ModuleTraffic:
+        """What the module sends on its media side."""
+        if self._traffic is None:
+            self._traffic = ModuleTraffic(self.module)
+        return self._traffic
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -350,6 +359,7 @@ class Run:
         start_s = self.bench.clock.now_s()
         self.conditioner.power_cycle(NOMINAL_VCC_V)
         self.module.forget_page()
+        self.traffic.forget()
         result = bring_up(
             self.module,
             self.bench.host_board.pins,

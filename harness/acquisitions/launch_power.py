@@ -25,6 +25,7 @@ from harness.judging.measured import Contradiction, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.run import Run
 from harness.run_folder.records import Acquisition
+from harness.traffic import TRAFFIC
 from harness.wiring import OpticalPath, WiringError
 
 METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6
@@ -287,6 +288,7 @@ def _at_the_meter(
     bench = run.bench
     start_s = bench.clock.now_s()
     run.require_module_up()
+    run.traffic.require(TRAFFIC)
     paths = route_transmitters(bench, lanes)
     bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
     with light:
