@@ -267,6 +267,7 @@ class Run:
             uncertainty=measured.uncertainty,
             low=limit.low.value if limit and limit.low else None,
             high=limit.high.value if limit and limit.high else None,
+            waiver=limit.waiver if limit else "",
         )
         self.verdicts[judgement.verdict] += 1
         self.record(row)
@@ -311,6 +312,7 @@ class Run:
         corner = conditions.corner if conditions else None
         filled: dict[str, Any] = {
             "value_text": "",
+            "waiver": "",
             "low": None,
             "high": None,
             "limit_source": bound.source if bound else "",
@@ -336,7 +338,6 @@ class Run:
             case_temp_measured_c=conditions.case_temp_measured_c if conditions else None,
             vcc_v=corner.vcc_v if corner else None,
             conditions=dict(measured.conditions),
-            waiver=bound.waiver if bound else "",
             decision_rule=DECISION_RULE,
             margin=judgement.margin,
             verdict=str(judgement.verdict),

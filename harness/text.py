@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
 _LONGEST = 400
 _LINE_ENDS = frozenset({"Zl", "Zp"})
+_GAP = "  "
+_NARROWEST = 8
 
 
 def printable_text(text: str, *, longest: int = _LONGEST) -> str:
@@ -31,12 +35,39 @@ def duration_text(duration_s: float) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in aligned columns; cells are untrusted text."""
-    rows = [[printable_text(cell) for cell in row] for row in rows]
-    widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in lines
-    )
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
+    """A table in aligned columns; cells are untrusted text. ``width``: of the terminal: what does not fit is
+    broken at words, the widest columns first; None: one line for each row, however long."""
+    cells = [[printable_text(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
+    if width is not None:
+        widths = _fitted(cells, widths, width - len(_GAP) * (len(widths) - 1))
+    top, *below = [_lines(row, widths) for row in cells]
+    return "\n".join(["\n".join(lines) for lines in (top, _lines(["-" * w for w in widths], widths), *below)])
+
+
+def _fitted(cells: Sequence[Sequence[str]], widths: Sequence[int], room: int) -> list[int]:
+    """The widths of columns in a room: the widest give way, at first between words, then within them, but
+    none below its name or :data:`_NARROWEST`."""
+    fitted = list(widths)
+    words = [max(len(word) for row in cells for word in (row[i].split() or [""])) for i in range(len(fitted))]
+    names = [max(len(name), _NARROWEST) for name in cells[0]]
+    for floors in ([max(pair) for pair in zip(words, names, strict=True)], names):
+        while sum(fitted) > room:
+            spare = [index for index, wide in enumerate(fitted) if wide > floors[index]]
+            if not spare:
+                break
+            fitted[max(spare, key=lambda index: fitted[index])] -= 1
+    return fitted
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """One row of a table, each cell broken into lines of its column's width."""
+    broken = [
+        [cell] if len(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)
+        for cell, width in zip(row, widths, strict=True)
+    ]
+    return [
+        _GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in itertools.zip_longest(*broken, fillvalue="")
+    ]

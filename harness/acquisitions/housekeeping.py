@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from harness.acquisitions.acquired import Acquired
-from harness.judging.uncertainty import expanded, from_expanded, from_half_width
+from harness.judging.budgets import budget_of
+from harness.judging.uncertainty import expanded, from_expanded
 from harness.run import Run
 
-# The module's temperature register counts in 1/256 C (OIF-CMIS-05.4, lower memory, bytes 14-15).
-_MONITOR_STEP_C = 1.0 / 256.0
 MONITOR_REFRESH_S = 1.0
 
 
@@ -28,10 +27,10 @@ def housekeeping(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
     monitor_c = run.module.temperature_c()
     vcc_monitor_v = run.module.vcc_v()
     sensor = bench.spec.instruments["case_sensor"]
-    budget = [
-        from_expanded("case sensor", sensor.uncertainty or 0.0, "K", "bench file"),
-        from_half_width("monitor resolution", _MONITOR_STEP_C / 2.0, "K", "lower memory, bytes 14-15"),
-    ]
+    stated = from_expanded("case sensor", sensor.uncertainty or 0.0, "K", "bench file")
+    drawn = from_expanded("supply read-back", supply.power_uncertainty_w, "W", "bench file")
+    of_temperature = budget_of("temperature_monitor_error").contributions({"sensor": stated})
+    of_power = budget_of("power_consumption").contributions({"supply": drawn})
     record = run.record_acquisition(
         "housekeeping",
         start_s,
@@ -43,19 +42,10 @@ def housekeeping(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
             "temperature_monitor_c": monitor_c,
             "vcc_monitor_v": vcc_monitor_v,
         },
-        budget=[
-            *({"lane": None, **asdict(entry)} for entry in budget),
-            {
-                "lane": None,
-                "name": "supply read-back (V and A)",
-                "standard": supply.power_uncertainty_w / 2.0,
-                "unit": "W",
-                "source": "bench file",
-            },
-        ],
+        budget=[{"lane": None, **asdict(entry)} for entry in (*of_temperature, *of_power)],
     )
-    temperature = run.measured_from(record, lane=None, uncertainty=expanded(budget))
-    power = run.measured_from(record, lane=None, uncertainty=supply.power_uncertainty_w)
+    temperature = run.measured_from(record, lane=None, uncertainty=expanded(of_temperature))
+    power = run.measured_from(record, lane=None, uncertainty=expanded(of_power))
     return Acquired(
         record,
         {

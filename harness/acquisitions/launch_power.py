@@ -21,6 +21,7 @@ from drivers.errors import BenchError, InstrumentError
 from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired, Value
 from harness.bench import Bench
+from harness.judging.budgets import budget_of
 from harness.judging.measured import Contradiction, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.run import Run
@@ -346,14 +347,14 @@ def _level(bench: Bench, path: OpticalPath, readings_w: Sequence[float]) -> _Lev
 def _budget(run: Run, level: _Level, *, near_floor: bool) -> list[Contribution]:
     spec = run.bench.spec.instruments["power_meter"]
     certificate = spec.calibration.certificate if spec.calibration else "bench file, no certificate"
-    budget = [
-        from_expanded("power meter", spec.uncertainty or 0.0, "dB", certificate),
-        from_expanded("path loss", level.path.uncertainty_db, "dB", " > ".join(level.path.hops)),
-    ]
+    given = {
+        "meter": from_expanded("power meter", spec.uncertainty or 0.0, "dB", certificate),
+        "path": from_expanded("path loss", level.path.uncertainty_db, "dB", " > ".join(level.path.hops)),
+    }
     if level.relative_db:
-        budget.append(from_readings("repeatability", level.relative_db, "dB"))
+        given["repeatability"] = from_readings("repeatability", level.relative_db, "dB")
     if near_floor:
         floor_w = w_from_dbm(run.bench.power_meter.range_dbm[0])
         noise_db = db_from_ratio(1.0 + floor_w / level.seen_w)
-        budget.append(Contribution("meter noise floor", noise_db / 2.0, "dB", "lowest range of the meter"))
-    return budget
+        given["floor"] = from_expanded("meter noise floor", noise_db, "dB", "lowest range of the meter")
+    return budget_of("average_launch_power").contributions(given)

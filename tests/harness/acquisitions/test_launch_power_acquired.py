@@ -56,7 +56,8 @@ def test_readings_that_scatter_add_their_repeatability(small_run):
     # Relative standard deviation of the mean of four, in dB: s = 0.01414 / 2 -> 0.0307 dB.
     repeatability_db = 10.0 / math.log(10.0) * statistics.stdev(readings_w) / 1e-3 / 2.0
     assert repeatability_db == pytest.approx(0.0307, abs=5e-4)
-    by_hand = 2.0 * math.sqrt((METER_U_DB / 2) ** 2 + (PATH_U_DB / 2) ** 2 + repeatability_db**2)
+    # Student's t of three degrees of freedom at 95.45 % is 3.31 (GUM Table G.2), not 2.
+    by_hand = math.sqrt(METER_U_DB**2 + PATH_U_DB**2 + (3.31 * repeatability_db) ** 2)
     assert measured.uncertainty == pytest.approx(by_hand, rel=1e-6)
     assert acquired.of("average_launch_power", 1).uncertainty < measured.uncertainty
 
@@ -260,7 +261,7 @@ def test_above_the_floor_its_share_is_small_and_scatter_counts(small_run):
     off = launch_power_off(small_run.run, LANES).of("average_launch_power_off", 1)
     floor_db = 10.0 * math.log10(1.01)
     scatter_db = 10.0 / math.log(10.0) * statistics.stdev([1.0, 1.1, 0.9, 1.0]) / 2.0
-    by_hand = math.sqrt(METER_U_DB**2 + PATH_U_DB**2 + floor_db**2 + (2.0 * scatter_db) ** 2)
+    by_hand = math.sqrt(METER_U_DB**2 + PATH_U_DB**2 + floor_db**2 + (3.31 * scatter_db) ** 2)
     assert off.uncertainty == pytest.approx(by_hand, rel=1e-6)
     assert off.conditions["at_meter_floor"] is False
 

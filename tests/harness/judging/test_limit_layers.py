@@ -68,7 +68,7 @@ def test_the_last_layer_wins_side_by_side(layer):
     assert found.high is not None
     assert (found.low.value, found.low.layer) == (1.0, "standard")
     assert (found.high.value, found.high.layer) == (4.0, "customer")
-    assert limits.layers == ("standard", "customer")
+    assert [layer.text() for layer in limits.layers] == ["standard", "customer"]
     assert limits.edition == "2022"
 
 
@@ -111,7 +111,7 @@ def test_rules():
 
 def test_a_rule_whose_fact_is_not_known_leaves_the_bound_of_before(layer):
     limits = load_limits(
-        [layer("high = 9"), layer('high_rule = { name = "advertised", quantity = "w" }', name="module")]
+        [layer("high = 9"), layer('high_rule = { name = "advertised", quantity = "w" }', name="vendor")]
     )
     by_standard, by_module = limits.resolve("p"), limits.resolve("p", {"w": 8.0})
     assert by_standard is not None
@@ -174,13 +174,15 @@ def test_one_parameter_has_one_unit(layer):
     other = layer("low = 1", name="customer")
     other.write_text(other.read_text().replace('"dB"', '"mW"'))
     (line,) = refusals(layer("low = 1"), other)
-    assert line == "customer.toml: limit[1].unit: p is limited in dB before, here in mW"
+    assert line == (
+        "customer.toml: limit[1].unit: p is limited in dB before (standard.toml: limit[1]), here in mW"
+    )
 
 
 def test_layers_of_two_pmds_do_not_mix(layer):
     other = layer("low = 1", name="customer", head=HEAD.replace('"X"', '"Y"'))
     (line,) = refusals(layer("low = 1"), other)
-    assert line == "customer.toml: pmd: 'Y' does not go with 'X' of the layer before"
+    assert line == "customer.toml: pmd: 'Y' does not go with 'X' of the other layers"
 
 
 def test_the_first_layer_names_its_edition(layer):

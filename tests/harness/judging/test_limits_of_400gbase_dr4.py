@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import pytest
 
-from harness.judging.limits import LIMITS_FOLDER, Force, LimitRow, Rule, available_pmds, limits_of_pmd
+from harness.judging.limits import (
+    LIMITS_FOLDER,
+    Force,
+    LayerKind,
+    LimitRow,
+    Rule,
+    available_pmds,
+    limits_of_pmd,
+)
 from harness.tables import TableError
 
 SET = limits_of_pmd("400GBASE-DR4")
+SET_2017 = limits_of_pmd("400GBASE-DR4-2017")
 
 SECQ_RULE = Rule("max_offset_of", "secq", -5.3, -3.9)
 TABLE_124_6 = [
@@ -37,18 +46,29 @@ TABLE_124_7 = [
     ("receive_oma_outer", None, 4.2, "dBm", "B", "informative"),
     ("receiver_reflectance", None, -26.0, "dB", "B", "normative"),
     ("receiver_sensitivity_oma", None, SECQ_RULE, "dBm", "C", "informative"),
-    ("receiver_sensitivity_oma_2017", None, -4.4, "dBm", "B", "informative"),
     ("stressed_receiver_sensitivity_oma", None, -1.9, "dBm", "A", "normative"),
+]
+OF_ANY_MODULE = [
+    ("tx_power_monitor_error", -3.0, 3.0, "dB", "B", "normative"),
+    ("rx_power_monitor_error", -3.0, 3.0, "dB", "B", "normative"),
+    ("temperature_monitor_error", -3.0, 3.0, "K", "B", "normative"),
+    ("vcc_monitor_error", -3.0, 3.0, "%", "B", "normative"),
+    ("bias_monitor_error", -10.0, 10.0, "%", "B", "normative"),
+    ("case_temperature", 0.0, 70.0, "degC", "B", "informative"),
+    ("supply_voltage", 3.135, 3.465, "V", "B", "informative"),
+    ("power_consumption", None, Rule("advertised", "max_power_w", 0.0, None), "W", "A", "normative"),
+    ("bring_up_time", None, 100.0, "%", "A", "normative"),
 ]
 ELSEWHERE = [
     ("pre_fec_ber", None, 2.4e-4, "1", "A", "normative"),
+    ("ber_at_channel_loss", None, 2.4e-4, "1", "A", "normative"),
+    ("overload_ber", None, 2.4e-4, "1", "A", "normative"),
+    ("frame_loss_ratio", None, 1.7e-12, "1", "C", "normative"),
+    ("advertised_max_power", None, 12.0, "W", "B", "informative"),
     ("los_assert", -15.0, None, "dBm", "B", "informative"),
     ("los_deassert", None, -10.0, "dBm", "B", "informative"),
     ("los_hysteresis", 0.5, None, "dB", "B", "informative"),
-    ("tx_power_monitor_error", -3.0, 3.0, "dB", "B", "normative"),
-    ("temperature_monitor_error", -3.0, 3.0, "K", "B", "normative"),
-    ("power_consumption", None, Rule("advertised", "max_power_w", 0.0, None), "W", "A", "normative"),
-    ("bring_up_time", None, 100.0, "%", "A", "normative"),
+    *OF_ANY_MODULE,
 ]
 
 
@@ -79,19 +99,36 @@ def test_every_row_says_who_says_so(row):
     assert row.layer == "standard"
 
 
-def test_only_rows_of_the_table_for_later_editions_say_so():
-    later = {row.parameter for row in SET.rows if "later editions" in row.source}
-    assert later == {"tdecq_minus_ceq", "transition_time", "receiver_sensitivity_oma"}
-    assert {row.parameter for row in SET.rows if "2017 edition" in row.source} == {
-        "receiver_sensitivity_oma_2017"
+# What only one edition has: the other rows are in both.
+ONLY_LATER = [
+    ("tdecq_minus_ceq", None, 3.4, "dB", "B", "normative"),
+    ("transition_time", None, 17.0, "ps", "B", "normative"),
+    ("receiver_sensitivity_oma", None, SECQ_RULE, "dBm", "C", "informative"),
+]
+ONLY_2017 = [("receiver_sensitivity_oma", None, -4.4, "dBm", "B", "informative")]
+
+
+def test_the_2017_edition_differs_in_these_rows_and_no_others():
+    later, of_2017 = [_as_tuple(row) for row in SET.rows], [_as_tuple(row) for row in SET_2017.rows]
+    assert [row for row in later if row not in of_2017] == ONLY_LATER
+    assert [row for row in of_2017 if row not in later] == ONLY_2017
+
+
+def test_a_row_of_one_edition_says_so_in_its_clause():
+    assert {row.parameter for row in SET.rows if "later editions" in row.source} == {
+        name for name, *_ in ONLY_LATER
     }
+    assert [row.parameter for row in SET_2017.rows if "2017 edition" in row.source] == [
+        "receiver_sensitivity_oma"
+    ]
 
 
-def test_the_set_names_its_edition_and_pmd():
-    assert SET.pmd == "400GBASE-DR4"
-    assert "later editions" in SET.edition
-    assert SET.layers == ("standard",)
-    assert SET.files == (LIMITS_FOLDER / "400gbase-dr4.toml",)
+def test_each_set_names_its_edition_and_pmd():
+    assert (SET.pmd, SET.edition) == ("400GBASE-DR4", "later editions of IEEE 802.3")
+    assert (SET_2017.pmd, SET_2017.edition) == ("400GBASE-DR4-2017", "2017 edition (IEEE 802.3bs)")
+    assert {row.edition for row in SET.rows if row.source.startswith("IEEE")} == {SET.edition}
+    assert {layer.kind for layer in SET.layers} == {LayerKind.STANDARD}
+    assert set(SET.files) == {LIMITS_FOLDER / "400gbase-dr4.toml", LIMITS_FOLDER / "common" / "module.toml"}
 
 
 # -- as a case resolves them --------------------------------------------------------------------------
@@ -157,6 +194,9 @@ def test_receive_levels_never_fail_a_module():
 
 def test_pmds_are_found_by_name_in_any_case():
     assert limits_of_pmd("400gbase-dr4").pmd == "400GBASE-DR4"
-    assert available_pmds()["400GBASE-DR4"].is_file()
-    with pytest.raises(TableError, match="no limits for '400GBASE-SR8'; there are limits for 400GBASE-DR4"):
+    assert limits_of_pmd("400gbase-dr4-2017") == SET_2017
+    assert available_pmds()["400GBASE-DR4"][0] == available_pmds()["400GBASE-DR4-2017"][0]
+    with pytest.raises(
+        TableError, match=r"no limits for '400GBASE-SR8'; there are limits for .*400GBASE-DR4-2017"
+    ):
         limits_of_pmd("400GBASE-SR8")

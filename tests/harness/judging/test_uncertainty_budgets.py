@@ -12,7 +12,8 @@ from harness.judging.uncertainty import Contribution, expanded, from_expanded, f
 
 
 def test_an_expanded_uncertainty_is_halved():
-    assert from_expanded("meter", 0.12, "dB", "C-1") == Contribution("meter", 0.06, "dB", "C-1")
+    found = from_expanded("meter", 0.12, "dB", "C-1")
+    assert found == Contribution("meter", 0.06, "dB", "C-1", "normal, stated with k = 2")
 
 
 def test_a_half_width_is_rectangular():
@@ -23,8 +24,8 @@ def test_a_half_width_is_rectangular():
 
 def test_readings_give_the_standard_deviation_of_their_mean():
     found = from_readings("repeatability", [1.0, 2.0, 3.0, 4.0], "dB")
-    # s = sqrt(5/3), divided by sqrt(4)
-    assert found.standard == pytest.approx(math.sqrt(5.0 / 3.0) / 2.0)
+    # s = sqrt(5/3), divided by sqrt(4); and t of three degrees of freedom over 2
+    assert found.standard == pytest.approx(math.sqrt(5.0 / 3.0) / 2.0 * 3.31 / 2.0)
     assert found.source == "4 readings"
     assert from_readings("r", [7.0, 7.0], "dB").standard == 0.0
 
