@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
 from reports import sections
-from reports.grid import full_value, lane_of, lane_word, margin_words
+from reports.grid import full_value, lane_of, lane_word, margin_words, title_of
 from reports.text import MINUS, count, interval, moment, number, plain, seconds, size, visible, with_unit
 from reports.words import force_words, grade_words
 
@@ -36,6 +36,7 @@ def environment() -> Environment:
     }
     made.globals |= {
         "calibration_words": sections.calibration_words,
+        "path_calibration_words": sections.path_calibration_words,
         "count": count,
         "force_words": force_words,
         "full_value": full_value,
@@ -48,6 +49,7 @@ def environment() -> Environment:
         "percent": lambda share: with_unit(number(share, 0 if share >= 10.0 else 1), "%"),
         "seconds": seconds,
         "size": size,
+        "title_of": title_of,
         "with_unit": with_unit,
     }
     return made

@@ -20,7 +20,7 @@ from harness.run_folder.folder import (
     REPORT_HTML,
     RunFolder,
 )
-from harness.run_folder.manifest import LimitEntry, Manifest
+from harness.run_folder.manifest import LimitEntry, Manifest, PathEntry
 from harness.run_folder.records import Acquisition, BringUp, Invalid, Measurement, Skipped
 from reports.grid import title_of
 from reports.text import difference_unit, number, plain, seconds, with_unit
@@ -294,6 +294,14 @@ def calibration_words(calibration: Mapping[str, str], at: str = "") -> str:
     if due and at and due < at[: len("2026-01-01")]:
         known.append("OVERDUE when this run was made")
     return ", ".join(known) or "none stated"
+
+
+def path_calibration_words(path: PathEntry, at: str = "") -> str:
+    """Where a way's loss comes from; says when its calibration was overdue ``at`` a date and time (ISO
+    8601)."""
+    if not path.calibrated:
+        return "sum of stated losses"
+    return calibration_words({"date": path.calibrated, "due": path.due}, at)
 
 
 def corner_columns(corners: Sequence[Mapping[str, Any]]) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from drivers.cmis.bringup import BringUpResult
 from fixtures.judging import Judge
-from harness.conditions.corner import corner_grid
 from harness.judging.measured import Measured, ModuleFault
+from testplans.corners import NINE
 
-CORNERS = corner_grid(case_temps_c=(0.0, 25.0, 70.0), vccs_v=(3.135, 3.3, 3.465))
+CORNERS = NINE
 
 
 def test_bring_up(bring_up: BringUpResult, judge: Judge) -> None:

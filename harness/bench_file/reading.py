@@ -19,6 +19,14 @@ from typing import Any
 from drivers.catalogue import DRIVERS, check_options, load
 from drivers.errors import BenchError, InstrumentError
 from drivers.serial_address import SerialAddress
+from drivers.sysfs_file import check_sysfs_path
+from harness.bench_file.calibrated_paths import (
+    CalibratedPathSpec,
+    path_calibrations,
+    read_calibrated_paths,
+)
+from harness.bench_file.places import place_of
+from harness.bench_file.shipped import BENCHES_FOLDER
 from harness.bench_file.simulation_section import (
     FAULTS_OF_TRANSPORTS,
     SimulationSpec,
@@ -32,7 +40,6 @@ from harness.wiring import REFERENCE, InsertionLoss, Wiring
 from harness.wiring.ports import LETTING_THROUGH
 from harness.wiring.reading import read_loss, read_wiring
 
-BENCHES_FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "benches"
 ROLES = (
     "power_meter",
     "attenuator",
@@ -71,7 +78,8 @@ class Calibration:
 @dataclass(frozen=True, slots=True)
 class InstrumentSpec:
     """One instrument in a role. ``shared_with`` names the role whose instrument it is, if it is the same
-    one. ``uncertainty``: expanded (k = 2), in ``uncertainty_unit``, of what the role measures."""
+    one. ``uncertainty``: expanded (k = 2), in ``uncertainty_unit``, of what the role measures.
+    ``launch_power_dbm``: of a reference transmitter, average of each lane, about; None: not stated."""
 
     role: str
     driver: str
@@ -81,6 +89,7 @@ class InstrumentSpec:
     uncertainty: float | None
     uncertainty_unit: str
     calibration: Calibration | None
+    launch_power_dbm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class ThermalSpec:
 @dataclass(frozen=True, slots=True)
 class BenchSpec:
     """A bench, as its file describes it. ``clock_address``: of the server whose time a ``remote`` clock is,
-    else empty."""
+    else empty. ``calibrated_paths``: ways whose loss comes from the bench's history."""
 
     path: Path
     sha256: str
@@ -128,6 +137,12 @@ class BenchSpec:
     thermal: ThermalSpec
     simulation: SimulationSpec | None
     clock_address: str = ""
+    calibrated_paths: tuple[CalibratedPathSpec, ...] = ()
+
+    @property
+    def seed(self) -> int | None:
+        """Which simulated world it is; None for a lab, and for a served bench, whose server knows."""
+        return self.simulation.seed if self.simulation is not None else None
 
     @property
     def simulated(self) -> bool:
@@ -156,10 +171,14 @@ def find_bench_file(name: str) -> Path:
     )
 
 
-def load_bench(path: Path) -> BenchSpec:
+def load_bench(path: Path, *, from_history: bool = True) -> BenchSpec:
     """Read and validate a bench file.
 
-    :raises TableError: with one line per mistake, naming file and key.
+    ``from_history``: take the losses of its ``[[calibrated_path]]`` from the bench's history. Without, these
+    ways have their stated losses: for who is about to calibrate them, or needs no losses.
+
+    :raises TableError: with one line per mistake, naming file and key; for a way that is to be calibrated
+        and is not.
     """
     table = read_table(path)
     table.integer("schema", low=1, high=1)
@@ -187,16 +206,17 @@ def load_bench(path: Path) -> BenchSpec:
     visa_library = io.text("visa_library", "@py")
     io.end()
     instruments, passes = _instruments(table.table("instruments"))
-    wiring = _wiring(table, instruments, passes, simulation, served=clock == "remote")
+    wiring = _wiring(table, instruments, passes)
     can_fail = {
         role: FAULTS_OF_TRANSPORTS.get(_transport(part.driver), ()) for role, part in instruments.items()
     }
     check_simulation(table, simulation, wiring, can_fail)
+    calibrated_paths = read_calibrated_paths(table, wiring)
     supply = _supply(table.table("supply"))
     thermal = _thermal(table.table("thermal"))
     table.end()
     table.finish()
-    return BenchSpec(
+    spec = BenchSpec(
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         name=name,
@@ -210,13 +230,27 @@ def load_bench(path: Path) -> BenchSpec:
         thermal=thermal,
         simulation=simulation,
         clock_address=clock_address,
+        calibrated_paths=calibrated_paths,
     )
+    return with_calibrated_paths(spec) if from_history else spec
+
+
+def with_calibrated_paths(spec: BenchSpec) -> BenchSpec:
+    """A bench whose ``[[calibrated_path]]`` have the losses of its history: for who changed the seed
+    (:func:`with_simulation`) of one that was loaded without.
+
+    :raises TableError: for a way that was not calibrated.
+    """
+    if not spec.calibrated_paths:
+        return spec
+    return replace(spec, wiring=spec.wiring.with_calibrated(path_calibrations(spec)))
 
 
 def with_simulation(spec: BenchSpec, *, module: str | None = None, seed: int | None = None) -> BenchSpec:
     """A simulated bench with another module profile (a name or a file) or seed; None: as its file says.
 
-    :raises TableError: for a lab's bench that is given any of them, and for a seed out of range.
+    :raises TableError: for a lab's bench that is given any of them, for a seed out of range, and when ways
+        have their losses from the history and were not calibrated with that seed.
     """
     if module is None and seed is None:
         return spec
@@ -231,13 +265,14 @@ def with_simulation(spec: BenchSpec, *, module: str | None = None, seed: int | N
         module=spec.simulation.module if module is None else module,
         seed=spec.simulation.seed if seed is None else seed,
     )
-    return replace(spec, simulation=simulation)
+    changed = replace(spec, simulation=simulation)
+    return with_calibrated_paths(changed) if spec.wiring.calibrated else changed
 
 
 def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, InsertionLoss]]:
     specs: dict[str, InstrumentSpec] = {}
     passes: dict[str, InsertionLoss] = {}
-    addresses: dict[str, str] = {}
+    places: dict[str, str] = {}
     for role, part in table.named():
         if role not in ROLES:
             table.complain(role, f"is not a role; roles are {', '.join(ROLES)}")
@@ -251,11 +286,13 @@ def _instruments(table: Table) -> tuple[dict[str, InstrumentSpec], dict[str, Ins
                 part.complain("pass", f"light goes through {' and '.join(LETTING_THROUGH)} alone")
         part.end()
         address = _canonical(specs[role])
-        if address and address in addresses:
+        place = place_of(_transport(specs[role].driver), address) if address else ""
+        if place in places:
             part.complain(
-                "address", f"{address} is used already, by {addresses[address]}; write shared_with instead"
+                "address", f"{address} is used already, by {places[place]}; write shared_with instead"
             )
-        addresses.setdefault(address, role)
+        if place:
+            places.setdefault(place, role)
     for role in REQUIRED_ROLES:
         if role not in specs:
             table.complain(role, "is missing: every bench needs this role")
@@ -304,7 +341,13 @@ def _instrument(role: str, part: Table) -> InstrumentSpec:
                     part.complain("address", str(fault))
     unit = _UNCERTAINTY_UNITS.get(role, "")
     uncertainty = part.quantity("uncertainty", unit, low=0.0) if unit else None
-    return InstrumentSpec(role, driver, address, options, shared_with, uncertainty, unit, _calibration(part))
+    calibration = _calibration(part)
+    launch_power_dbm = None
+    if role == REFERENCE and part.has("launch_power"):
+        launch_power_dbm = part.quantity("launch_power", "dBm", low=-40.0, high=20.0)
+    return InstrumentSpec(
+        role, driver, address, options, shared_with, uncertainty, unit, calibration, launch_power_dbm
+    )
 
 
 def _options(part: Table, driver: str, role: str) -> dict[str, Any]:
@@ -367,11 +410,16 @@ def _person_address(address: str) -> str:
     return address
 
 
+def _file_address(address: str) -> str:
+    return check_sysfs_path(address)
+
+
 # For each transport: the canonical form of an address; ValueError says what is wrong with one.
 _ADDRESSES = {
     "visa": _visa_address,
     "i2c": _i2c_address,
     "serial": _serial_address,
+    "file": _file_address,
     "person": _person_address,
 }
 
@@ -392,16 +440,11 @@ def _wiring(
     table: Table,
     instruments: Mapping[str, InstrumentSpec],
     passes: Mapping[str, InsertionLoss],
-    simulation: SimulationSpec | None,
-    *,
-    served: bool,
 ) -> Wiring:
-    # Of a served bench only the server knows what is simulated there.
-    simulated = [REFERENCE] if served or (simulation and simulation.reference) else []
     return read_wiring(
         table,
         passes,
-        present=[*instruments, *simulated],
+        present=list(instruments),
         # About a required role that lacks, or about all of them, there is a complaint already.
         complained=REQUIRED_ROLES if instruments else ROLES,
         roles=ROLES,

@@ -1,4 +1,4 @@
-"""Section ``[simulation]`` of a bench file: the module, the reference transmitter, what goes wrong.
+"""Section ``[simulation]`` of a bench file: the module, the reference module, what goes wrong.
 
 What each kind of fault says is one row of a table; the world's side of it is ``harness/simulation``.
 """
@@ -12,19 +12,15 @@ from typing import Any
 
 from harness.tables import Table
 from harness.wiring import REFERENCE, Port, Wiring
-from harness.wiring.pieces import HIGHEST_LOSS_DB, HIGHEST_UNCERTAINTY_DB, WAVELENGTHS_NM
+from harness.wiring.pieces import HIGHEST_LOSS_DB
 from harness.wiring.ports import MPO_LANES
 from harness.wiring.reading import read_port
 
 _LEGS = ("tx", "rx", "both")
 _POLARITIES = ("A", "C")
-_MOST_LANES = 8
 _MOST_AIRFLOW_M_PER_S = 50.0
 _LONGEST_S = 366 * 86_400.0
 _ROOM_C = (-60.0, 150.0)
-_CALIBRATED = "2026-01-01"
-TRAFFIC_PATTERN = "traffic"
-_PATTERNS = (TRAFFIC_PATTERN, "PRBS31Q", "PRBS13Q", "SSPRQ")
 _MOST_REPLIES = 1_000_000
 
 
@@ -50,8 +46,9 @@ class WiringFaultSpec:
     """Fibres that are not as the bench file says, from a time of the world on. ``kind`` is one of
     :data:`WIRING_FAULTS`, which says what else is set; the rest keeps its default.
 
-    Attributes: ``port``: where the fibre is plugged; ``severity``: 0 is none, 1 plainly bad; ``lanes``,
-    ``legs`` (``tx``, ``rx`` or ``both``): of a swap.
+    Attributes: ``port``: where the fibre is plugged; ``severity``: 0 is none, 1 plainly bad; ``power_dbm``:
+    of steady light that comes out of the fibre there; ``lanes``, ``legs`` (``tx``, ``rx`` or ``both``): of a
+    swap.
     """
 
     kind: str
@@ -59,6 +56,7 @@ class WiringFaultSpec:
     port: Port | None = None
     severity: float = 1.0
     loss_db: float = 0.0
+    power_dbm: float = 0.0
     polarity: str = ""
     lanes: tuple[int, ...] = ()
     legs: str = "tx"
@@ -97,6 +95,7 @@ WIRING_FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "key_flipped": (),
         "miswired_cassette": (),
         "lane_swap": ("lanes", "legs"),
+        "stray_light": ("port", "power_dbm"),
     }
 )
 """What each kind says beside its time."""
@@ -104,37 +103,17 @@ WIRING_FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSpec:
-    """The simulated reference transmitter: a golden module with a clock of its own.
+    """The simulated reference transmitter: another module, on the host board that ``reference_tx`` in the
+    bench file's instruments is. ``module``: its profile; ``specimen``: which module of it."""
 
-    Attributes: launch power, extinction ratio and bandwidth are drawn per lane within their spreads;
-    ``bandwidth_hz``: of the transmitter, a 4th-order Bessel-Thomson low pass; ``multiplexed``: its lanes lie
-    on the CWDM grid and leave at port 1 together; ``lit``: from the beginning; ``pattern``: what all lanes
-    send then, ``traffic`` or a name of CMIS; ``calibrated``: when (a date); ``*_uncertainty``: expanded
-    (k = 2), of that calibration.
-    """
-
-    lanes: int
-    multiplexed: bool
-    lit: bool
-    pattern: str
-    average_power_dbm: float
-    spread_db: float
-    extinction_ratio_db: float
-    extinction_ratio_spread_db: float
-    bandwidth_hz: float
-    bandwidth_spread_hz: float
-    rin_db_hz: float
-    wavelength_nm: float
-    calibrated: str
-    power_uncertainty_db: float
-    extinction_ratio_uncertainty_db: float
-    secq_uncertainty_db: float
-    wavelength_uncertainty_nm: float
+    module: str
+    specimen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationSpec:
-    """What the simulated bench is made of; ``None`` in :class:`harness.bench_file.reading.BenchSpec` means a lab.
+    """What the simulated bench is made of; ``None`` in :class:`harness.bench_file.reading.BenchSpec` means a
+    lab.
 
     ``seed`` draws the bench's chance (calibration errors, true losses, noise), ``specimen`` which module of
     the profile it is. ``airflow_m_per_s``: of the room's air along the module's case; 0: still.
@@ -178,47 +157,17 @@ def read_simulation(table: Table, roles: Collection[str]) -> SimulationSpec | No
 
 
 def read_reference(part: Table) -> ReferenceSpec:
-    """``[simulation.reference_tx]``; what is left out is a good transmitter's."""
-    multiplexed = part.boolean("multiplexed", default=False)
-    if multiplexed and part.has("wavelength"):
-        part.complain("wavelength", "of a multiplexed transmitter is given by the CWDM grid; leave it out")
-    low_nm, high_nm = WAVELENGTHS_NM
-    spec = ReferenceSpec(
-        lanes=part.integer("lanes", 4, low=1, high=4 if multiplexed else _MOST_LANES),
-        multiplexed=multiplexed,
-        lit=part.boolean("lit", default=True),
-        pattern=part.text("pattern", TRAFFIC_PATTERN, choices=_PATTERNS),
-        average_power_dbm=part.quantity("average_power", "dBm", "2 dBm", low=-40.0, high=20.0),
-        spread_db=part.quantity("spread", "dB", "0.3 dB", low=0.0, high=3.0),
-        extinction_ratio_db=part.quantity("extinction_ratio", "dB", "5 dB", low=0.1, high=20.0),
-        extinction_ratio_spread_db=part.quantity(
-            "extinction_ratio_spread", "dB", "0.2 dB", low=0.0, high=3.0
-        ),
-        bandwidth_hz=part.quantity("bandwidth", "Hz", "34 GHz", low=1e9, high=1e12),
-        bandwidth_spread_hz=part.quantity("bandwidth_spread", "Hz", "1 GHz", low=0.0, high=1e11),
-        rin_db_hz=part.quantity("rin", "dB/Hz", "-152 dB/Hz", low=-200.0, high=-100.0),
-        wavelength_nm=part.quantity("wavelength", "nm", "1311 nm", low=low_nm, high=high_nm),
-        calibrated=part.date("calibrated").isoformat() if part.has("calibrated") else _CALIBRATED,
-        power_uncertainty_db=_uncertainty_db(part, "power_uncertainty", "0.15 dB"),
-        extinction_ratio_uncertainty_db=_uncertainty_db(part, "extinction_ratio_uncertainty", "0.2 dB"),
-        secq_uncertainty_db=_uncertainty_db(part, "secq_uncertainty", "0.2 dB"),
-        wavelength_uncertainty_nm=part.quantity(
-            "wavelength_uncertainty", "nm", "0.05 nm", low=0.0, high=10.0
-        ),
-    )
+    """``[simulation.reference_tx]``."""
+    spec = ReferenceSpec(part.text("module"), part.integer("specimen", 0, low=0))
     part.end()
     return spec
-
-
-def _uncertainty_db(part: Table, key: str, default: str) -> float:
-    return part.quantity(key, "dB", default, low=0.0, high=HIGHEST_UNCERTAINTY_DB)
 
 
 def check_simulation(
     table: Table, simulation: SimulationSpec | None, wiring: Wiring, can_fail: Mapping[str, Collection[str]]
 ) -> None:
     """What the section speaks of is there: instruments that go wrong (``can_fail``: how those in a role can),
-    fibres that do, and ports of the reference transmitter."""
+    fibres that do, and a module for the reference transmitter's board."""
     for index, fault in enumerate(simulation.faults if simulation else (), start=1):
         place = f"simulation.fault[{index}]"
         if isinstance(fault, FaultSpec):
@@ -228,34 +177,51 @@ def check_simulation(
                 )
         elif fault.port is not None and not wiring.is_plugged(fault.port):
             table.complain(f"{place}.port", f"no fibre is plugged at {fault.port}")
-    reference = simulation.reference if simulation else None
-    if reference is not None and 1 <= reference.lanes <= _MOST_LANES:
-        ports = 1 if reference.multiplexed else reference.lanes
-        for fibre in wiring.fibres:
-            if fibre.start.role == REFERENCE and fibre.start.number > ports:
-                has = "port 1 alone" if ports == 1 else f"ports 1 .. {ports}"
-                table.complain(
-                    "simulation.reference_tx", f"a fibre is plugged at {fibre.start}, but it has {has}"
-                )
+        elif fault.kind == "stray_light" and fault.port is not None and not _is_an_end(wiring, fault.port):
+            table.complain(f"{place}.port", f"no fibre ends at {fault.port} to be looked at there")
+    if simulation is not None and (REFERENCE in can_fail) != (simulation.reference is not None):
+        table.complain(
+            f"simulation.{REFERENCE}",
+            f"and instruments.{REFERENCE} go together: the module, and the board it is in",
+        )
+
+
+def _is_an_end(wiring: Wiring, port: Port) -> bool:
+    """Whether light that comes out of a fibre here goes no further."""
+    through = port.role in wiring.passes or port.role in wiring.splitters
+    return not through and wiring.fibre_into(port) is not None
 
 
 def _fault(part: Table, roles: Collection[str]) -> FaultSpec | WiringFaultSpec:
     kind = part.text("kind", choices=(*INSTRUMENT_FAULTS, *WIRING_FAULTS))
     at_s = part.quantity("at", "s", "0 s", low=0.0, high=_LONGEST_S)
     if kind in WIRING_FAULTS:
-        said = _said(part, kind, WIRING_FAULTS[kind])
+        said = _said(part, kind, WIRING_FAULTS[kind], "at")
         return WiringFaultSpec(kind, at_s, **said)
     if kind in INSTRUMENT_FAULTS:
         role = part.text("role", choices=roles)
-        said = _said(part, kind, INSTRUMENT_FAULTS[kind], "role")
+        said = _said(part, kind, INSTRUMENT_FAULTS[kind], "at", "role")
         return FaultSpec(role if role in roles else "", kind, at_s, **said)
     return FaultSpec("", kind, at_s)  # of a kind that there is not nothing more is to be said
 
 
+def read_fault_now(part: Table, can_fail: Mapping[str, Collection[str]]) -> FaultSpec:
+    """A fault of an instrument that begins at once, while the bench is at work: what ``[[simulation.fault]]``
+    says, without ``at``. ``can_fail``: as of :func:`check_simulation`."""
+    roles = [role for role, kinds in can_fail.items() if kinds]
+    role, kind = part.text("role", choices=roles), part.text("kind", choices=INSTRUMENT_FAULTS)
+    if role not in roles or kind not in INSTRUMENT_FAULTS:
+        return FaultSpec("", kind, 0.0)
+    said = _said(part, kind, INSTRUMENT_FAULTS[kind], "role")
+    if kind not in can_fail[role]:
+        part.complain("kind", f"{role} cannot fail so; it can: {', '.join(can_fail[role])}")
+    return FaultSpec(role, kind, 0.0, **said)
+
+
 def _said(part: Table, kind: str, names: tuple[str, ...], *more: str) -> dict[str, Any]:
-    """What a kind says beside its time; a word that another kind knows is told to be that."""
+    """What a kind says beside ``more``; a word that another kind knows is told to be that."""
     said = {name: _READ[name][1](part) for name in names}
-    known = ["at", "kind", *more, *(_READ[name][0] for name in names)]
+    known = ["kind", *more, *(_READ[name][0] for name in names)]
     for key in sorted({"role", *(key for key, _ in _READ.values())}.difference(known)):
         if part.has(key):
             part.raw(key)
@@ -289,6 +255,7 @@ _READ: Mapping[str, tuple[str, Any]] = {
     "port": ("port", lambda part: read_port(part, "port")),
     "severity": ("severity", _severity),
     "loss_db": ("loss", lambda part: part.quantity("loss", "dB", low=0.0, high=HIGHEST_LOSS_DB)),
+    "power_dbm": ("power", lambda part: part.quantity("power", "dBm", low=-100.0, high=20.0)),
     "polarity": ("polarity", lambda part: part.text("polarity", choices=_POLARITIES)),
     "lanes": ("lanes", _lanes),
     "legs": ("legs", lambda part: part.text("legs", "tx", choices=_LEGS)),

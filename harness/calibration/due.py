@@ -1,4 +1,5 @@
-"""Certificates that have run out: no plan measures with them unless it is told to, and then it says so."""
+"""Certificates and calibrations that have run out: no plan measures with them unless it is told to, and then
+it says so."""
 
 from __future__ import annotations
 
@@ -12,15 +13,17 @@ from harness.text import printable_text
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """An instrument whose calibration was due before today."""
+    """What was due to be calibrated before today. ``role``: of an instrument, or a way, in words;
+    ``calibration``: by which it was; ``advice``: what to do."""
 
     role: str
-    certificate: str
+    calibration: str
     due: str
+    advice: str
 
     def text(self) -> str:
         """In one line."""
-        return f"{self.role}: the calibration by certificate {self.certificate} was due on {self.due}"
+        return f"{self.role}: the calibration {self.calibration} was due on {self.due}"
 
 
 def today() -> datetime.date:
@@ -28,13 +31,38 @@ def today() -> datetime.date:
     return datetime.datetime.now(datetime.UTC).date()
 
 
+def is_overdue(due: str, on: datetime.date) -> bool:
+    """Whether a calibration does not hold any more; on the day it is due it still does."""
+    return datetime.date.fromisoformat(due) < on
+
+
 def overdue(spec: BenchSpec, on: datetime.date) -> tuple[Overdue, ...]:
-    """What was due before a date; on the day itself it still holds."""
-    return tuple(
-        Overdue(role, part.calibration.certificate, part.calibration.due)
+    """Instruments and ways that were due before a date; on the day itself they still hold."""
+    file = printable_text(spec.path.name)
+    instruments = [
+        Overdue(
+            role,
+            f"by certificate {part.calibration.certificate}",
+            part.calibration.due,
+            f"calibrate it and enter the new certificate in {file}",
+        )
         for role, part in spec.instruments.items()
-        if part.calibration is not None and datetime.date.fromisoformat(part.calibration.due) < on
-    )
+        if part.calibration is not None and is_overdue(part.calibration.due, on)
+    ]
+    ways = []
+    for entry in spec.calibrated_paths:
+        way = spec.wiring.way(entry.start, entry.end, entry.via)
+        found = way.calibration if way is not None else None
+        if found is not None and is_overdue(found.due, on):
+            ways.append(
+                Overdue(
+                    f"way from {entry.start} to {entry.end}",
+                    f"of {found.date} ({found.record})",
+                    found.due,
+                    f"calibrate it: lanewise bench calibrate {file} {entry.arguments}",
+                )
+            )
+    return (*instruments, *ways)
 
 
 def accepted_overdue(
@@ -42,16 +70,17 @@ def accepted_overdue(
 ) -> tuple[Overdue, ...]:
     """What is overdue on a bench that is to be measured with (``on``: today by default); nothing on most.
 
-    :raises BenchError: when something is and it is not to be accepted; one line for each instrument.
+    :raises BenchError: when something is and it is not to be accepted; one line for each.
     """
     found = overdue(spec, on or today())
     if found and not accept:
-        raise BenchError(
-            "\n".join(
-                f"{printable_text(entry.text())}; calibrate it and enter the new certificate in "
-                f"{printable_text(spec.path.name)}, or give --accept-overdue to have the run and its report "
-                f"say so"
-                for entry in found
-            )
-        )
+        raise BenchError("\n".join(refusal(entry) for entry in found))
     return found
+
+
+def refusal(entry: Overdue) -> str:
+    """Why a plan does not run, in one line."""
+    return (
+        f"{printable_text(entry.text())}; {printable_text(entry.advice)}, or give --accept-overdue to have "
+        f"the run and its report say so"
+    )

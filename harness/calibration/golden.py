@@ -15,8 +15,8 @@ from typing import Any
 
 from drivers.cmis.module import ModuleIdentity
 from harness.acquisitions.launch_power import MONITOR_REFRESH_S, route_transmitters
+from harness.bench_file.history import Kept
 from harness.calibration.checks import Check, Outcome
-from harness.calibration.history import Kept
 from harness.calibration.levels import read_levels
 from harness.calibration.lit_module import light_up, module_faults_as_no_light, no_light
 from harness.judging.pmd import Pmd

@@ -2,14 +2,16 @@
 
 The source is any that holds still: the operator plugs its patch. The patch is measured before and after, so
 that the source's drift and the mating of the patch are in the uncertainty, and the way's end is the port that
-the patch was measured at, so that the meter's own calibration cancels.
+the patch was measured at, so that the meter's own calibration cancels. A way through attenuators is measured
+with these at 0 dB and their shutters open; afterwards they are as they were before.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from drivers.errors import BenchError
@@ -23,6 +25,8 @@ from harness.judging.uncertainty import Contribution, expanded, from_expanded, f
 from harness.wiring import OpticalPath, Port
 
 DONE, STOP = "done", "stop"
+NO_ATTENUATION_DB = 0.0
+"""What attenuators on a way are set to meanwhile: its loss is stated for that."""
 LEAST_LIGHT_DBM = -20.0
 """Of the reference patch: with less the meter's noise and stray light would count at the end of a way."""
 LARGEST_DRIFT_DB = 0.1
@@ -36,7 +40,7 @@ CONNECTOR_DB = 0.1
 @dataclass(frozen=True, slots=True)
 class PathLoss:
     """A calibrated way. ``uncertainty_db``: expanded (k = 2), of ``budget``. ``asked``: requests and
-    answers."""
+    answers. ``via``: the port by which the way was chosen among several."""
 
     path: OpticalPath
     wavelength_nm: float
@@ -46,6 +50,7 @@ class PathLoss:
     budget: tuple[Contribution, ...]
     readings_w: dict[str, list[float]]
     asked: tuple[dict[str, str], ...]
+    via: Port | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept."""
@@ -53,6 +58,9 @@ class PathLoss:
             "start": str(self.path.start),
             "end": str(self.path.end),
             "through": list(self.path.hops),
+            "attenuators": [
+                {"channel": str(port), "attenuation_db": NO_ATTENUATION_DB} for port in self.path.attenuators
+            ],
             "wavelength_nm": self.wavelength_nm,
             "loss_db": self.loss_db,
             "uncertainty_db": self.uncertainty_db,
@@ -65,26 +73,73 @@ class PathLoss:
         }
 
 
-def find_way(bench: Bench, start: Port, end: Port) -> OpticalPath:
-    """The shortest way from a port to one of the power meter, without attenuators.
+def find_way(bench: Bench, start: Port, end: Port, via: Port | None = None) -> OpticalPath:
+    """The way from a port to one of the power meter that a bench file means by these ports
+    (:meth:`harness.wiring.Wiring.way`).
 
-    :raises BenchError: when the bench file has none.
+    :raises BenchError: when the bench file has none, or the bench no attenuator where it goes through one.
     """
     if end.role != "power_meter" or end.number not in bench.power_meter.channels:
         raise BenchError(f"{end}: a way is calibrated to a port of the power meter, such as power_meter.1")
-    for way in bench.spec.wiring.ways(start, end):
-        if not way.attenuators:
-            return way
-    raise BenchError(f"{bench.spec.path.name}: no way from {start} to {end}; add the missing fibre")
+    way = bench.spec.wiring.way(start, end, via)
+    if way is None:
+        by = f" by {via}" if via is not None else ""
+        raise BenchError(f"{bench.spec.path.name}: no way from {start} to {end}{by}; add the missing fibre")
+    return way
 
 
 def calibrate_path(
-    bench: Bench, way: OpticalPath, *, linearity_db: float = LINEARITY_DB, connector_db: float = CONNECTOR_DB
+    bench: Bench,
+    way: OpticalPath,
+    *,
+    linearity_db: float = LINEARITY_DB,
+    connector_db: float = CONNECTOR_DB,
+    via: Port | None = None,
 ) -> PathLoss:
     """Ask the operator through it and measure. The bench must be connected; its own light is taken away.
 
     :raises BenchError: when the operator stops, the source is dark or moves, or an instrument fails.
     """
+    with attenuators_as_before(bench, way.attenuators):
+        return _calibrate(bench, way, linearity_db=linearity_db, connector_db=connector_db, via=via)
+
+
+@contextmanager
+def attenuators_as_before(bench: Bench, channels: Sequence[Port]) -> Iterator[None]:
+    """Afterwards the attenuation and the shutter of these channels are what they were: the attenuation first,
+    so that no more light goes through than did.
+
+    :raises BenchError: when the attenuator fails.
+    """
+    numbers = [port.number for port in channels]
+    if numbers:  # takes offsets out, which would be in what is read back
+        bench.attenuator.configure(wavelength_nm=METER_WAVELENGTH_NM, channels=numbers)
+    before = [
+        (number, bench.attenuator.attenuation_db(number), bench.attenuator.shutter_is_open(number))
+        for number in numbers
+    ]
+    try:
+        yield
+    finally:
+        for channel, attenuation_db, was_open in before:
+            bench.attenuator.set_attenuation_db(channel, attenuation_db)
+            bench.attenuator.set_shutter(channel, open_=was_open)
+
+
+def open_attenuators(bench: Bench, channels: Sequence[Port]) -> None:
+    """Set these channels, which are configured, to 0 dB and open their shutters; read back by the
+    attenuator's driver.
+
+    :raises BenchError: when the attenuator fails, or cannot be set to 0 dB.
+    """
+    for port in channels:
+        bench.attenuator.set_attenuation_db(port.number, NO_ATTENUATION_DB)
+        bench.attenuator.set_shutter(port.number, open_=True)
+
+
+def _calibrate(
+    bench: Bench, way: OpticalPath, *, linearity_db: float, connector_db: float, via: Port | None
+) -> PathLoss:
     make_dark(bench)
     asked: list[dict[str, str]] = []
 
@@ -104,6 +159,7 @@ def calibrate_path(
         f"{way.start} goes."
     )
     close_way(bench, way)
+    open_attenuators(bench, way.attenuators)
     through = _read(bench, way.end)
     open_routes(bench)
     if through.mean_w < w_from_dbm(before.dbm - way.loss_db - 20.0):
@@ -115,9 +171,10 @@ def calibrate_path(
     ask(f"Plug the reference patch into {way.end} once more.")
     after = _lit(bench, way.end)
     ask(f"Plug the fibre into {way.end} again, and the module's fibre into the way's start.")
-    return judge_path(
+    found = judge_path(
         way, before, through, after, asked=asked, linearity_db=linearity_db, connector_db=connector_db
     )
+    return replace(found, via=via)
 
 
 def judge_path(
@@ -177,9 +234,15 @@ def due_date(moment: datetime.datetime, valid_days: int) -> str:
     return (moment.date() + datetime.timedelta(days=valid_days)).isoformat()
 
 
+def calibrated_path_lines(found: PathLoss) -> str:
+    """What to write into the bench file so that this way always has the loss found last."""
+    via = f'\nvia = "{found.via}"' if found.via is not None else ""
+    return f'[[calibrated_path]]\nfrom = "{found.path.start}"\nto = "{found.path.end}"{via}'
+
+
 def bench_file_lines(bench: Bench, found: PathLoss) -> str:
-    """What to write into the bench file so that the way has the loss found: the way's first fibre takes up
-    the difference, and all of the uncertainty.
+    """What to write into the bench file so that every way by the way's first fibre has the loss found: that
+    fibre takes up the difference, and all of the uncertainty.
 
     :raises BenchError: when the rest of the way is stated to lose more than all of it.
     """

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from drivers.interfaces import Identity
+from harness.bench_file.history import Kept, history_folder, read_history
 from harness.bench_file.reading import BenchSpec
-from harness.calibration.history import Kept, history_folder, read_history
 
 
 def proven_drivers(spec: BenchSpec, folder: Path | None = None) -> frozenset[tuple[str, Identity]]:

@@ -38,7 +38,10 @@ class SeenBy:
 
 
 def own_uncertainty_db(wiring: Wiring, path: OpticalPath, meter_db: float) -> float:
-    """Expanded uncertainty (k = 2) of a way and its port of the meter, without the lane's first fibre."""
+    """Expanded uncertainty (k = 2) of a way and its port of the meter, without the lane's first fibre. Of a
+    way that was calibrated as a whole all of it: nothing in it is shared."""
+    if path.calibration is not None:
+        return math.hypot(path.uncertainty_db, meter_db)
     first = wiring.fibre_from(path.start)
     shared_db = first.uncertainty_db if first is not None else 0.0
     return math.sqrt(max(0.0, path.uncertainty_db**2 - shared_db**2) + meter_db**2)

@@ -8,11 +8,12 @@ import sys
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
-from harness.bench_file.reading import find_bench_file, load_bench, with_simulation
+from harness.bench_file.history import history_folder, keep, read_history
+from harness.bench_file.reading import find_bench_file, load_bench, with_calibrated_paths, with_simulation
 from harness.calibration.checks import Outcome, check_lines
 from harness.calibration.golden import DRIFT_DB, baseline_of, compare, measure_golden, of_module
-from harness.calibration.history import bench_record, history_folder, keep, read_history
 from harness.calibration.lit_module import bench_at_work
+from harness.calibration.record import bench_record
 from harness.commands.bench_options import add_bench, add_history, add_module
 from harness.judging.pmd import pmd_by_name
 from harness.run_folder.folder import safe_name
@@ -50,8 +51,9 @@ def golden_check(arguments: argparse.Namespace) -> int:
     """Measure and compare; returns the exit code."""
     moment = datetime.datetime.now(datetime.UTC)
     try:
-        spec = load_bench(find_bench_file(arguments.file))
+        spec = load_bench(find_bench_file(arguments.file), from_history=False)
         spec = with_simulation(spec, module=arguments.module, seed=arguments.seed)
+        spec = with_calibrated_paths(spec)
         pmd = pmd_by_name(arguments.pmd)
         mark = " (SIMULATED)" if spec.simulated else ""
         print(f"{printable_text(spec.name)}: measuring the golden module{mark}", flush=True)

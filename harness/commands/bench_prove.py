@@ -8,12 +8,13 @@ import sys
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
-from harness.bench_file.reading import find_bench_file, load_bench, with_simulation
+from harness.bench_file.history import history_folder, keep
+from harness.bench_file.reading import find_bench_file, load_bench, with_calibrated_paths, with_simulation
 from harness.calibration.checks import check_lines
 from harness.calibration.due import overdue, today
-from harness.calibration.history import bench_record, history_folder, keep
 from harness.calibration.lit_module import bench_at_work
 from harness.calibration.proving import Proof, prove
+from harness.calibration.record import bench_record
 from harness.commands.bench_options import add_bench, add_darkness, add_history, add_module
 from harness.judging.pmd import pmd_by_name
 from harness.tables import TableError
@@ -38,8 +39,9 @@ def prove_bench(arguments: argparse.Namespace) -> int:
     """Prove a bench; returns the exit code."""
     moment = datetime.datetime.now(datetime.UTC)
     try:
-        spec = load_bench(find_bench_file(arguments.file))
+        spec = load_bench(find_bench_file(arguments.file), from_history=False)
         spec = with_simulation(spec, module=arguments.module, seed=arguments.seed)
+        spec = with_calibrated_paths(spec)
         pmd = pmd_by_name(arguments.pmd)
         mark = " (SIMULATED)" if spec.simulated else ""
         expired = [entry.text() for entry in overdue(spec, today())]

@@ -8,10 +8,11 @@ import sys
 
 from drivers.clock import StopRequested
 from drivers.errors import BenchError
+from harness.bench_file.history import history_folder, keep
 from harness.bench_file.reading import find_bench_file, load_bench
 from harness.calibration.checks import all_passed, check_lines
-from harness.calibration.history import bench_record, history_folder, keep
 from harness.calibration.lit_module import bench_at_work
+from harness.calibration.record import bench_record
 from harness.calibration.zeroing import STEP, zero_meter
 from harness.commands.bench_options import add_bench, add_darkness, add_history
 from harness.judging.pmd import pmd_by_name
@@ -36,7 +37,7 @@ def zero_bench(arguments: argparse.Namespace) -> int:
     """Zero a bench's meter; returns the exit code."""
     moment = datetime.datetime.now(datetime.UTC)
     try:
-        spec = load_bench(find_bench_file(arguments.file))
+        spec = load_bench(find_bench_file(arguments.file), from_history=False)
         mark = " (SIMULATED)" if spec.simulated else ""
         print(f"{printable_text(spec.name)}: zeroing the power meter{mark}", flush=True)
         with bench_at_work(spec, pmd_by_name("400GBASE-DR4"), "bench zero") as (run, not_safe):

@@ -38,12 +38,17 @@ def corner_grid(case_temps_c: Sequence[float], vccs_v: Sequence[float]) -> tuple
 
 
 def select(
-    corners: Iterable[Corner], *, case_temps_c: Sequence[float] | None, vccs_v: Sequence[float] | None
+    corners: Iterable[Corner],
+    *,
+    case_temps_c: Sequence[float] | None,
+    vccs_v: Sequence[float] | None,
+    visits: Sequence[int] | None = None,
 ) -> tuple[Corner, ...]:
-    """Those corners whose temperature and supply are asked for; None asks for all."""
+    """Those corners whose temperature, supply and visit are asked for; None asks for all."""
     return tuple(
         corner
         for corner in corners
         if (case_temps_c is None or corner.case_temp_c in case_temps_c)
         and (vccs_v is None or corner.vcc_v in vccs_v)
+        and (visits is None or corner.visit in visits)
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.bench_file.reading import BenchSpec
 from harness.judging.pmd import Pmd
 from harness.planning.matrix import AcquisitionRow, Way
-from harness.wiring import MODULE, REFERENCE, OpticalPath, Port
+from harness.wiring import MODULE, OpticalPath, Port
 
 
 def missing(spec: BenchSpec, pmd: Pmd, row: AcquisitionRow, lanes: Sequence[int]) -> str:
@@ -25,15 +25,14 @@ def missing(spec: BenchSpec, pmd: Pmd, row: AcquisitionRow, lanes: Sequence[int]
 
 def ways_of(spec: BenchSpec, pmd: Pmd, way: Way, lane: int) -> tuple[OpticalPath, ...]:
     """The ways of one lane, the shortest first."""
-    start = lane_port(spec, way.start, lane)
+    start = lane_port(pmd, way.start, lane)
     if way.end.startswith(f"{MODULE}."):
-        return spec.wiring.ways(start, lane_port(spec, way.end, lane))
+        return spec.wiring.ways(start, lane_port(pmd, way.end, lane))
     return spec.wiring.paths(start, way.end)
 
 
-def lane_port(spec: BenchSpec, name: str, lane: int) -> Port:
+def lane_port(pmd: Pmd, side: str, lane: int) -> Port:
     """Where a lane's light leaves (``module.tx``, ``reference_tx``) or arrives (``module.rx``): the port of
-    its number, or the one that all lanes share."""
-    role, _, side = name.partition(".")
-    own, shared = Port(role, f"{side}{lane}"), Port(role, f"{side}1")
-    return own if role in {MODULE, REFERENCE} and spec.wiring.is_plugged(own) else shared
+    its number, or the one that multiplexed lanes share."""
+    role, _, prefix = side.partition(".")
+    return Port(role, f"{prefix}{1 if pmd.multiplexed else lane}")

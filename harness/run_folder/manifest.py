@@ -35,7 +35,9 @@ class InstrumentEntry:
 
 @dataclass(frozen=True, slots=True)
 class PathEntry:
-    """One optical path through the bench, from module lane to instrument port."""
+    """One optical path through the bench, from the port of a lane to one of an instrument. ``calibrated``,
+    ``due``, ``record``, ``record_sha256``: of the record in the bench's history that its loss is from; ""
+    where it is the sum of what the bench file states of the pieces."""
 
     lane: int
     start: str
@@ -43,11 +45,16 @@ class PathEntry:
     through: str
     loss_db: float
     uncertainty_db: float
+    calibrated: str = ""
+    due: str = ""
+    record: str = ""
+    record_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitEntry:
-    """One row of the limits a run was judged by, as people read it."""
+    """One row of the limits a run was judged by, as people read it: only sides that no higher layer replaced.
+    ``overrode``: what it replaced itself; ``waiver``: the name of the waiver it rests on."""
 
     parameter: str
     title: str
@@ -59,13 +66,43 @@ class LimitEntry:
     source: str
     layer: str
     note: str
+    edition: str = ""
+    waiver: str = ""
+    overrode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """One file of limits that was given. ``applied``: whether it was for this module."""
+
+    kind: str
+    name: str
+    file: str
+    sha256: str
+    document: str
+    edition: str
+    applies_to: str
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverEntry:
+    """Leave to be outside a limit. ``expires``: its last day, ISO 8601; ``covers``: parameters."""
+
+    name: str
+    reason: str
+    expires: str
+    granted_by: str
+    covers: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything about a run that stands before its first measurement. ``replay_of``: the run whose recording
     it was run against, with nothing connected; "" for a run on a bench. ``overdue_accepted``: calibrations
-    that were overdue and that the run was told to accept, one line each."""
+    that were overdue and that the run was told to accept, one line each. ``reference``: the reference
+    transmitter and its newest calibration; empty on a bench without one. ``limit_layers``: the files of
+    limits, the lowest first; ``waivers``: those that applied."""
 
     run_id: str
     started_at: str
@@ -95,6 +132,9 @@ class Manifest:
     schema_minor: int = SCHEMA_MINOR
     replay_of: str = ""
     overdue_accepted: list[str] = dataclasses.field(default_factory=list)
+    reference: dict[str, str] = dataclasses.field(default_factory=dict)
+    limit_layers: list[LayerEntry] = dataclasses.field(default_factory=list)
+    waivers: list[WaiverEntry] = dataclasses.field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Write it durably, under a temporary name first."""
@@ -132,6 +172,10 @@ def read_manifest(path: Path) -> Manifest:
                 ],
                 "paths": [PathEntry(**_known(PathEntry, e)) for e in content["paths"]],
                 "limits": [LimitEntry(**_known(LimitEntry, e)) for e in content["limits"]],
+                "limit_layers": [
+                    LayerEntry(**_known(LayerEntry, e)) for e in content.get("limit_layers", [])
+                ],
+                "waivers": [WaiverEntry(**_known(WaiverEntry, e)) for e in content.get("waivers", [])],
             }
         )
     except (KeyError, TypeError, AttributeError) as fault:

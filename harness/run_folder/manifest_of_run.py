@@ -11,14 +11,26 @@ from importlib import metadata
 from pathlib import Path
 
 from drivers.catalogue import DRIVERS
+from drivers.errors import BenchError
 from drivers.interfaces import Identity
+from harness.bench_file.history import dates_in
 from harness.bench_file.reading import InstrumentSpec
 from harness.calibration.proven import proven_drivers
+from harness.calibration.reference import newest_reference
 from harness.conditions.corner import Corner
-from harness.judging.limits import LimitRow, Rule
+from harness.judging.limits import Layer, LimitRow, LimitSet, StandingRow, side_text
 from harness.judging.verdict import DECISION_RULE_TEXT
+from harness.planning.suites import plan_digest
 from harness.run import Run
-from harness.run_folder.manifest import InstrumentEntry, LimitEntry, Manifest, PathEntry
+from harness.run_folder.manifest import (
+    InstrumentEntry,
+    LayerEntry,
+    LimitEntry,
+    Manifest,
+    PathEntry,
+    WaiverEntry,
+)
+from harness.wiring import REFERENCE, OpticalPath
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _VERSIONS_OF = ("lanewise", "numpy", "pytest", "pyvisa", "pyvisa-py", "smbus2")
@@ -27,7 +39,7 @@ _VERSIONS_OF = ("lanewise", "numpy", "pytest", "pyvisa", "pyvisa-py", "smbus2")
 def build_manifest(
     run: Run,
     *,
-    plan_file: Path | None,
+    plan_files: Sequence[Path],
     items: int,
     corners: Sequence[Corner],
     lanes: Sequence[int],
@@ -39,7 +51,7 @@ def build_manifest(
         run_id=run.run_id,
         started_at=run.timestamp(),
         plan=run.plan,
-        plan_sha256=_sha256([plan_file] if plan_file else []),
+        plan_sha256=plan_digest(plan_files),
         plan_items=items,
         corners=[asdict(corner) for corner in corners],
         bench=spec.name,
@@ -54,42 +66,73 @@ def build_manifest(
         limits_pmd=run.limits.pmd,
         limits_edition=run.limits.edition,
         limits_sha256=_sha256(run.limits.files),
-        limits=[limit_entry(row) for row in run.limits.rows],
+        limits=[limit_entry(standing) for standing in run.limits.standing()],
+        limit_layers=[_layer_entry(layer, run.limits) for layer in run.limits.loaded],
+        waivers=_waivers(run.limits),
         module=asdict(run.identity) if run.identity else {"fault": run.identity_fault},
         instruments=_instruments(run),
         paths=_paths(run, lanes),
         software=_software(),
         git_commit=_git_commit(),
         overdue_accepted=list(overdue),
+        reference=_reference(run),
     )
 
 
-def limit_entry(row: LimitRow) -> LimitEntry:
+def limit_entry(standing: StandingRow) -> LimitEntry:
     """A row of limits as people read it."""
-    note = row.note
-    if row.when is not None:
-        when = row.when
-        bounds = [f">= {when.at_least:g}"] if when.at_least is not None else []
-        bounds += [f"< {when.below:g}"] if when.below is not None else []
-        note = f"when {when.quantity} {' and '.join(bounds)}{'; ' + note if note else ''}"
+    row = standing.row
     return LimitEntry(
         parameter=row.parameter,
         title=row.title,
         unit=row.unit,
-        low=_side(row.low),
-        high=_side(row.high),
+        low=side_text(row.low),
+        high=side_text(row.high),
         grade=row.grade,
         force=str(row.force),
         source=row.source,
         layer=row.layer,
-        note=note,
+        note="; ".join(part for part in (_case(row), row.note) if part),
+        edition=row.edition,
+        waiver=row.waiver,
+        overrode=standing.overrode_text(),
     )
 
 
-def _side(side: float | Rule | None) -> str:
-    if side is None:
-        return ""
-    return side.text() if isinstance(side, Rule) else f"{side:g}"
+def _case(row: LimitRow) -> str:
+    parts = []
+    if row.lanes:
+        parts.append(f"lane{'s' if len(row.lanes) > 1 else ''} {', '.join(map(str, row.lanes))}")
+    if row.when is not None:
+        parts.append(f"when {row.when.text()}")
+    return "; ".join(parts)
+
+
+def _layer_entry(layer: Layer, limits: LimitSet) -> LayerEntry:
+    return LayerEntry(
+        kind=str(layer.kind),
+        name=layer.name,
+        file=layer.path.name,
+        sha256=_sha256([layer.path]),
+        document=layer.document,
+        edition=layer.edition,
+        applies_to=layer.applies_to.text() if layer.applies_to else "",
+        applied=layer in limits.layers,
+    )
+
+
+def _waivers(limits: LimitSet) -> list[WaiverEntry]:
+    return [
+        WaiverEntry(
+            name=waiver.name,
+            reason=waiver.reason,
+            expires=waiver.expires.isoformat(),
+            granted_by=waiver.granted_by,
+            covers=sorted({row.parameter for row in layer.rows if row.waiver == waiver.name}),
+        )
+        for layer in limits.layers
+        for waiver in layer.waivers
+    ]
 
 
 def _uncertainty(run: Run, part: InstrumentSpec) -> str:
@@ -125,18 +168,57 @@ def _instruments(run: Run) -> list[InstrumentEntry]:
 
 
 def _paths(run: Run, lanes: Sequence[int]) -> list[PathEntry]:
-    wiring = run.bench.spec.wiring
-    return [
-        PathEntry(
-            lane=lane,
-            start=str(path.start),
-            end=str(path.end),
-            through=" > ".join(path.hops),
-            loss_db=path.loss_db,
-            uncertainty_db=path.uncertainty_db,
-        )
-        for lane, path in wiring.transmitter_paths(lanes, "power_meter").items()
+    """The ways that launch power is measured by, then the other ways that are calibrated."""
+    spec = run.bench.spec
+    entries = [
+        _path_entry(lane, path) for lane, path in spec.wiring.transmitter_paths(lanes, "power_meter").items()
     ]
+    for entry in spec.calibrated_paths:
+        path = spec.wiring.way(entry.start, entry.end, entry.via)
+        if path is not None and not any(known.through == _through(path) for known in entries):
+            entries.append(_path_entry(entry.start.number, path))
+    return entries
+
+
+def _path_entry(lane: int, path: OpticalPath) -> PathEntry:
+    found = path.calibration
+    return PathEntry(
+        lane=lane,
+        start=str(path.start),
+        end=str(path.end),
+        through=_through(path),
+        loss_db=path.loss_db,
+        uncertainty_db=path.uncertainty_db,
+        calibrated=found.date if found else "",
+        due=found.due if found else "",
+        record=found.record if found else "",
+        record_sha256=found.sha256 if found else "",
+    )
+
+
+def _through(path: OpticalPath) -> str:
+    return " > ".join(path.hops)
+
+
+def _reference(run: Run) -> dict[str, str]:
+    """Whether it is good enough is for the plan to say that uses it."""
+    spec, identity = run.bench.spec, run.bench.identities.get(REFERENCE)
+    if identity is None:
+        return {}
+    entry = asdict(identity)
+    try:
+        found = newest_reference(spec, identity)
+        if found is not None:
+            date, due = dates_in(found.content)
+            entry |= {
+                "calibrated": date,
+                "due": due,
+                "record": found.path.name,
+                "record_sha256": found.sha256,
+            }
+    except (BenchError, ValueError) as fault:
+        entry["fault"] = str(fault)
+    return entry
 
 
 def _software() -> dict[str, str]:

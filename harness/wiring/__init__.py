@@ -5,12 +5,13 @@ between makes, and a wrong one would defeat the damage interlock.
 """
 
 from harness.wiring.complaints import wiring_complaints
-from harness.wiring.pieces import Fibre, InsertionLoss, Leg, Splitter
-from harness.wiring.ports import ATTENUATOR, MODULE, REFERENCE, SPLITTER_INPUT, Port, parse_port
+from harness.wiring.pieces import Fibre, InsertionLoss, Leg, PathCalibration, Splitter
+from harness.wiring.ports import ATTENUATOR, MATRIX, MODULE, REFERENCE, SPLITTER_INPUT, Port, parse_port
 from harness.wiring.ways import OpticalPath, Wiring, WiringError
 
 __all__ = [
     "ATTENUATOR",
+    "MATRIX",
     "MODULE",
     "REFERENCE",
     "SPLITTER_INPUT",
@@ -18,6 +19,7 @@ __all__ = [
     "InsertionLoss",
     "Leg",
     "OpticalPath",
+    "PathCalibration",
     "Port",
     "Splitter",
     "Wiring",

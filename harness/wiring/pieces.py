@@ -58,6 +58,21 @@ class InsertionLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class PathCalibration:
+    """What a whole way was measured to lose, in place of the sum of its pieces; of a way through attenuators,
+    with these at 0 dB. ``hops``: the ports it goes by; ``date``, ``due``: ISO 8601; ``record``: the file in
+    the bench's history, and its SHA-256."""
+
+    hops: tuple[str, ...]
+    loss_db: float
+    uncertainty_db: float
+    date: str
+    due: str
+    record: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
     """One leg of a splitter: what is lost between it and the input. ``wavelength_nm``: of a wavelength
     multiplexer, where only light within 6.5 nm of it passes; None: all."""

@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.errors import BenchError
-from harness.wiring.pieces import ALL_WAVELENGTHS, Band, Fibre, InsertionLoss, Leg, Splitter, narrowed
+from harness.wiring.pieces import (
+    ALL_WAVELENGTHS,
+    Band,
+    Fibre,
+    InsertionLoss,
+    Leg,
+    PathCalibration,
+    Splitter,
+    narrowed,
+)
 from harness.wiring.ports import ATTENUATOR, MODULE, SPLITTER_INPUT, Port
 
 _MOST_CROSSINGS = 3  # of one matrix, between two ports: to an attenuator, to a spool, and to the end
@@ -18,7 +27,9 @@ _MOST_BEGUN = 10_000  # in a search: a bench file may describe more ways than an
 @dataclass(frozen=True, slots=True)
 class OpticalPath:
     """A way through the bench. ``routes``: per switching role the input and output port it needs.
-    ``attenuators``: the channels it goes through; what they are set to comes on top of ``loss_db``."""
+    ``attenuators``: the channels it goes through; what they are set to comes on top of ``loss_db``.
+    ``calibration``: where loss and uncertainty come from when they were measured of the way as a whole; None:
+    they are the sum of what the bench file states of its pieces."""
 
     start: Port
     end: Port
@@ -27,6 +38,7 @@ class OpticalPath:
     uncertainty_db: float
     routes: tuple[tuple[str, int, int], ...]
     attenuators: tuple[Port, ...] = ()
+    calibration: PathCalibration | None = None
 
 
 class WiringError(BenchError):
@@ -72,17 +84,19 @@ class _Begun:
 
 class Wiring:
     """The fibres of a bench, and the matrices, attenuators and splitters between them. ``passes``: by role,
-    what a pass through its instrument loses."""
+    what a pass through its instrument loses. ``calibrated``: ways whose loss was measured as a whole."""
 
     def __init__(
         self,
         fibres: Sequence[Fibre],
         passes: Mapping[str, InsertionLoss],
         splitters: Sequence[Splitter] = (),
+        calibrated: Sequence[PathCalibration] = (),
     ) -> None:
         self.fibres = tuple(fibres)
         self.passes = dict(passes)
         self.splitters = {splitter.name: splitter for splitter in splitters}
+        self.calibrated = {entry.hops: entry for entry in calibrated}
         self._from = {fibre.start: fibre for fibre in fibres}
         self._into = {fibre.end: fibre for fibre in fibres}
         self._leaving: dict[str, list[Port]] = {}
@@ -91,6 +105,10 @@ class Wiring:
             self._leaving.setdefault(port.role, []).append(port)
         for port in self._into:
             self._entering.setdefault(port.role, []).append(port)
+
+    def with_calibrated(self, calibrated: Sequence[PathCalibration]) -> Wiring:
+        """The same fibres, with these ways calibrated and no others."""
+        return Wiring(self.fibres, self.passes, tuple(self.splitters.values()), calibrated)
 
     def fibre_into(self, port: Port) -> Fibre | None:
         """The fibre that ends at a port."""
@@ -121,6 +139,16 @@ class Wiring:
         :raises WiringError: when so much was searched and none was found: there may be one or not.
         """
         return tuple(self._search(start, lambda port: port == end, str(end), crossings=_MOST_CROSSINGS))
+
+    def way(self, start: Port, end: Port, via: Port | None = None) -> OpticalPath | None:
+        """The shortest way from one port to another, by the port ``via`` where it is given. Without that, one
+        through an attenuator is taken only where no other is; None: there is none.
+
+        :raises WiringError: as :meth:`ways`.
+        """
+        found = [way for way in self.ways(start, end) if via is None or str(via) in way.hops]
+        plain = [way for way in found if not way.attenuators]
+        return next(iter(plain if via is None and plain else found), None)
 
     def transmitter_paths(self, lanes: Sequence[int], role: str) -> dict[int, OpticalPath]:
         """A way for each of the module's transmitters to a port of its own: the port of the lane's number
@@ -185,7 +213,7 @@ class Wiring:
                 continue
             way = way.along(fibre)
             if arrived(fibre.end):
-                found.append(_path(start, way))
+                found.append(self._path(start, way))
                 continue
             room = self._room(way, crossings)
             # All inputs of a matrix have the same outputs before them.
@@ -265,16 +293,19 @@ class Wiring:
             for leave in self._leaving.get(entry.role, []):
                 yield leave, loss
 
-
-def _path(start: Port, way: _Begun) -> OpticalPath:
-    pieces: list[Fibre | InsertionLoss | Leg] = [*way.fibres, *way.through]
-    return OpticalPath(
-        start=start,
-        end=way.here,
-        hops=way.hops,
-        loss_db=sum(piece.loss_db for piece in pieces),
-        # Calibrated one by one against different connectors: independent, so they add in squares.
-        uncertainty_db=math.sqrt(sum(piece.uncertainty_db**2 for piece in pieces)),
-        routes=way.routes,
-        attenuators=way.attenuators,
-    )
+    def _path(self, start: Port, way: _Begun) -> OpticalPath:
+        pieces: list[Fibre | InsertionLoss | Leg] = [*way.fibres, *way.through]
+        calibration = self.calibrated.get(way.hops)
+        return OpticalPath(
+            start=start,
+            end=way.here,
+            hops=way.hops,
+            loss_db=calibration.loss_db if calibration else sum(piece.loss_db for piece in pieces),
+            # Calibrated one by one against different connectors: independent, so they add in squares.
+            uncertainty_db=calibration.uncertainty_db
+            if calibration
+            else math.sqrt(sum(piece.uncertainty_db**2 for piece in pieces)),
+            routes=way.routes,
+            attenuators=way.attenuators,
+            calibration=calibration,
+        )

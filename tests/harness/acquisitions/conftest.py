@@ -178,7 +178,7 @@ class SmallRun:
         self.bench = Bench(spec, FakeIo(clock), StopFlag(), instruments)
         self.run = Run(self.bench, limits_of_pmd("400GBASE-DR4"), plan="unit", out=tmp_path)
         self.run.module = self.module
-        self.manifest = build_manifest(self.run, plan_file=None, items=1, corners=(), lanes=LANES)
+        self.manifest = build_manifest(self.run, plan_files=(), items=1, corners=(), lanes=LANES)
         self.run.begin(self.manifest)
 
     def wire(self, **changes: object) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from harness.bench_file.reading import find_bench_file, load_bench
-from harness.bench_file.simulation_section import WIRING_FAULTS, FaultSpec, WiringFaultSpec, read_reference
+from harness.bench_file.simulation_section import (
+    WIRING_FAULTS,
+    FaultSpec,
+    ReferenceSpec,
+    WiringFaultSpec,
+    read_reference,
+)
 from harness.tables import Table, TableError
 from harness.wiring import Leg, Port, Splitter
 
@@ -57,16 +63,32 @@ def test_a_multiplexers_legs_name_their_wavelengths(bench_file):
     assert spec.wiring.splitters["mux"].legs[0].wavelength_nm == pytest.approx(1271.0)
 
 
+REFERENCE = """[instruments.reference_tx]
+driver = "reference-module"
+address = "i2c:2"
+launch_power = "2.5 dBm"
+
+[instruments.reference_tx.options]
+expander_address = 0x20
+pin_bits = { reset_l = 0, lpmode = 1, modsel_l = 2, modprs_l = 8, int_l = 9 }
+
+[supply]"""
+OF_THE_WORLD = '[simulation.reference_tx]\nmodule = "reference-dr4"\nspecimen = 3\n'
+
+
 def test_the_reference_transmitter(bench_file):
-    section = '[simulation.reference_tx]\naverage_power = "1 dBm"\nbandwidth = "28 GHz"\nrin = "-145 dB/Hz"\n'
     spec = load_bench(
-        bench_file((ROOM, ROOM + section), (FIBRES, piece("reference_tx.1", "optical_switch.5") + FIBRES))
+        bench_file(
+            (ROOM, ROOM + OF_THE_WORLD),
+            ("[supply]", REFERENCE),
+            (FIBRES, piece("reference_tx.1", "optical_switch.5") + FIBRES),
+        )
     )
     assert spec.simulation is not None
-    made = spec.simulation.reference
-    assert made is not None
-    assert (made.average_power_dbm, made.bandwidth_hz, made.rin_db_hz) == (1.0, 28e9, -145.0)
-    assert (made.lanes, made.multiplexed, made.lit, made.extinction_ratio_db) == (4, False, True, 5.0)
+    assert spec.simulation.reference == ReferenceSpec("reference-dr4", 3)
+    part = spec.instruments["reference_tx"]
+    assert (part.driver, part.address, part.launch_power_dbm) == ("reference-module", "i2c:2", 2.5)
+    assert spec.instruments["power_meter"].launch_power_dbm is None
 
 
 FAULTS = {
@@ -78,6 +100,10 @@ FAULTS = {
     "bent_fibre": ('port = "module.tx1"\nloss = "2 dB"', {"port": Port("module", "tx1"), "loss_db": 2.0}),
     "cable_polarity": ('polarity = "C"', {"polarity": "C"}),
     "key_flipped": ("", {}),
+    "stray_light": (
+        'port = "power_meter.1"\npower = "-30 dBm"',
+        {"port": Port("power_meter", "1"), "power_dbm": -30.0},
+    ),
     "miswired_cassette": ("", {}),
     "lane_swap": ('lanes = [1, 2]\nlegs = "both"', {"lanes": (1, 2), "legs": "both"}),
 }
@@ -195,17 +221,27 @@ LINES = {
         (FIBRES, piece("reference_tx.1", "optical_switch.5") + FIBRES),
         "fibre[1].from: the bench has no reference_tx",
     ),
-    "reference transmitter that is too bright": (
-        (ROOM, f'{ROOM}[simulation.reference_tx]\naverage_power = "40 dBm"\n'),
-        "simulation.reference_tx.average_power: '40 dBm' is above 20 dBm",
+    "reference module without a board": (
+        (ROOM, ROOM + OF_THE_WORLD),
+        "simulation.reference_tx: and instruments.reference_tx go together",
     ),
-    "reference transmitter with two wavelengths": (
-        (ROOM, f'{ROOM}[simulation.reference_tx]\nmultiplexed = true\nwavelength = "1310 nm"\n'),
-        "simulation.reference_tx.wavelength: of a multiplexed transmitter is given by the CWDM grid",
+    "board without a reference module": (
+        ("[supply]", REFERENCE),
+        "simulation.reference_tx: and instruments.reference_tx go together",
     ),
-    "port that the reference transmitter has not": (
-        (ROOM, f"{ROOM}[simulation.reference_tx]\nlanes = 2\n" + piece("reference_tx.3", "optical_switch.5")),
-        "simulation.reference_tx: a fibre is plugged at reference_tx.3, but it has ports 1 .. 2",
+    "reference module on the module's own bus": (
+        (ROOM, ROOM + OF_THE_WORLD),
+        ("[supply]", REFERENCE.replace("i2c:2", "i2c:1")),
+        "instruments.reference_tx.address: i2c:1 is used already, by host_board",
+    ),
+    "reference module with a lane twice": (
+        (ROOM, ROOM + OF_THE_WORLD),
+        ("[supply]", REFERENCE.replace("expander", "lanes = [1, 1]\nexpander")),
+        "instruments.reference_tx.options: option lanes must list different media lanes of 1..8",
+    ),
+    "launch power of another role": (
+        ('address = "i2c:1"', 'address = "i2c:1"\nlaunch_power = "1 dBm"'),
+        "instruments.host_board.launch_power: unknown",
     ),
     "fault of no kind": (
         fault('kind = "gremlins"'),
@@ -218,6 +254,10 @@ LINES = {
     "fault where nothing is plugged": (
         fault('kind = "dirty_end_face"\nport = "module.rx3"'),
         "simulation.fault[1].port: no fibre is plugged at module.rx3",
+    ),
+    "stray light that nobody looks at": (
+        fault('kind = "stray_light"\nport = "optical_switch.1"\npower = "-30 dBm"'),
+        "simulation.fault[1].port: no fibre ends at optical_switch.1 to be looked at there",
     ),
     "fault at no port": (fault('kind = "dirty_end_face"'), "simulation.fault[1].port: is missing"),
     "severity beyond all": (
@@ -245,9 +285,9 @@ LINES = {
 
 @pytest.mark.parametrize("mistake", LINES)
 def test_a_mistake_is_one_line(mistake, bench_file):
-    change, expected = LINES[mistake]
+    *changes, expected = LINES[mistake]
     with pytest.raises(TableError) as raised:
-        load_bench(bench_file(change))
+        load_bench(bench_file(*changes))
     (line,) = raised.value.complaints
     assert line.startswith(f"bench.toml: {expected}")
 
@@ -256,7 +296,7 @@ def test_what_is_simulated_can_be_written_into_a_manifest():
     spec = load_bench(find_bench_file("sim-dr4-full"))
     assert spec.simulation is not None
     written = json.loads(json.dumps(dataclasses.asdict(spec.simulation)))
-    assert written["reference"]["calibrated"] == "2026-01-01"
+    assert written["reference"] == {"module": "reference-dr4", "specimen": 0}
 
 
 def test_the_shipped_lab_of_a_dr4():

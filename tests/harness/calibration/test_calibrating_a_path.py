@@ -14,6 +14,7 @@ from harness.calibration.levels import Level
 from harness.calibration.path_loss import (
     bench_file_lines,
     calibrate_path,
+    calibrated_path_lines,
     due_date,
     find_way,
     judge_path,
@@ -22,7 +23,7 @@ from harness.opening import bench_backend, open_bench
 from harness.wiring import parse_port
 
 SOURCE = 'from = "reference_tx.1"\nto = "optical_switch.5"\nloss = "0.35 dB"\nuncertainty = "0.3 dB"'
-REFERENCE = ("[instruments.power_meter]", "[simulation.reference_tx]\n\n[instruments.power_meter]")
+SOURCE_W = 1.6e-3
 HEADLESS = """[instruments.operator]
 driver = "operator-headless"
 address = "nobody"
@@ -31,6 +32,20 @@ options = { answers = ["done"] }
 [supply]"""
 OPERATOR = ("[supply]", HEADLESS)
 START, END = parse_port("reference_tx.1"), parse_port("power_meter.1")
+CHANNEL = parse_port("attenuator.1")
+ATTENUATOR = (
+    "[supply]",
+    """[instruments.attenuator]
+driver = "keysight-n7764a"
+address = "TCPIP0::192.0.2.20::inst0::INSTR"
+pass = { loss = "1.2 dB", uncertainty = "0.1 dB" }
+
+[supply]""",
+)
+BY_THE_ATTENUATOR = "\n".join(
+    f'[[fibre]]\nfrom = "{start}"\nto = "{end}"\nloss = "0.3 dB"\nuncertainty = "0.06 dB"'
+    for start, end in (("optical_switch.25", "attenuator.1"), ("attenuator.1", "optical_switch.9"))
+)
 
 
 class Plugging:
@@ -52,11 +67,14 @@ class Plugging:
 
 
 @pytest.fixture
-def lab(changed_bench):
-    """A bench whose source is the simulated reference transmitter, and its world."""
-    spec = load_bench(changed_bench(REFERENCE, OPERATOR, more=f"[[fibre]]\n{SOURCE}"))
+def lab(changed_bench, with_reference, lamp):
+    """A bench where a lamp is plugged in, in the place of its reference transmitter, and its world."""
+    spec = load_bench(
+        changed_bench(*with_reference, OPERATOR, ATTENUATOR, more=f"[[fibre]]\n{SOURCE}\n{BY_THE_ATTENUATOR}")
+    )
     stop = StopFlag()
     backend = bench_backend(spec, stop)
+    backend.fibres.connect_reference(lamp(SOURCE_W))
     bench = open_bench(spec, stop, backend)
     bench.connect()
     yield bench, backend
@@ -65,12 +83,11 @@ def lab(changed_bench):
 
 def test_the_loss_found_is_the_true_one_within_its_uncertainty(lab):
     bench, backend = lab
-    launched_w = sum(beam.power_w for beam in backend.fibres.reference.launched(1))
     way = find_way(bench, START, END)
     bench.optical_switch.route({5: 17})
-    true_db = db_from_ratio(launched_w / backend.fibres.power_w("power_meter", 1))
+    true_db = db_from_ratio(SOURCE_W / backend.fibres.power_w("power_meter", 1))
     assert abs(true_db - way.loss_db) > 0.02  # of another world it may be nearer; then nothing is shown
-    person = Plugging(backend.fibres, launched_w, [])
+    person = Plugging(backend.fibres, SOURCE_W, [])
     bench.instruments["operator"] = person
     found = calibrate_path(bench, way)
     assert found.loss_db == pytest.approx(true_db, abs=found.uncertainty_db)
@@ -84,6 +101,38 @@ def test_the_loss_found_is_the_true_one_within_its_uncertainty(lab):
     assert first_db == pytest.approx(0.35 + found.loss_db - way.loss_db, abs=0.006)
 
 
+def test_a_way_through_an_attenuator_is_measured_at_0_db_and_left_as_it_was(lab):
+    bench, backend = lab
+    way = find_way(bench, START, END, CHANNEL)
+    assert way.attenuators == (CHANNEL,)
+    assert find_way(bench, START, END).attenuators == ()  # without being asked for by that port
+    bench.attenuator.configure(wavelength_nm=1311.0)
+    bench.attenuator.set_attenuation_db(1, 7.0)
+    bench.attenuator.set_shutter(1, open_=True)
+    bench.attenuator.set_shutter(2, open_=True)
+    person = Plugging(backend.fibres, SOURCE_W, [])
+    bench.instruments["operator"] = person
+    found = calibrate_path(bench, way, via=CHANNEL)
+    assert (bench.attenuator.attenuation_db(1), bench.attenuator.shutter_is_open(1)) == (7.0, True)
+    bench.attenuator.set_attenuation_db(1, 0.0)
+    bench.optical_switch.route({entry: leave for _, entry, leave in way.routes})
+    true_db = db_from_ratio(SOURCE_W / backend.fibres.power_w("power_meter", 1))
+    assert true_db > 4.0  # a matrix crossed twice, and the attenuator's own
+    assert found.loss_db == pytest.approx(true_db, abs=found.uncertainty_db)
+    assert found.to_json()["attenuators"] == [{"channel": "attenuator.1", "attenuation_db": 0.0}]
+    assert 'via = "attenuator.1"' in calibrated_path_lines(found)
+
+
+def test_an_attenuator_is_left_as_it_was_when_the_calibration_fails(lab):
+    bench, backend = lab
+    bench.attenuator.configure(wavelength_nm=1311.0)
+    bench.attenuator.set_attenuation_db(1, 7.0)
+    bench.instruments["operator"] = Plugging(backend.fibres, SOURCE_W, ["done", "done", "stop"])
+    with pytest.raises(BenchError, match="the operator stopped"):
+        calibrate_path(bench, find_way(bench, START, END, CHANNEL))
+    assert (bench.attenuator.attenuation_db(1), bench.attenuator.shutter_is_open(1)) == (7.0, False)
+
+
 def test_a_person_may_stop(lab):
     bench, backend = lab
     bench.instruments["operator"] = Plugging(backend.fibres, 1e-3, ["done", "stop"])
@@ -91,9 +140,9 @@ def test_a_person_may_stop(lab):
         calibrate_path(bench, find_way(bench, START, END))
 
 
-def test_who_only_says_done_calibrates_nothing(bench_command, changed_bench):
+def test_who_only_says_done_calibrates_nothing(bench_command, changed_bench, with_reference):
     # The headless operator plugs nothing: the port is dark, and that is seen.
-    file = changed_bench(REFERENCE, OPERATOR, more=f"[[fibre]]\n{SOURCE}")
+    file = changed_bench(*with_reference, OPERATOR, more=f"[[fibre]]\n{SOURCE}")
     done = bench_command("calibrate", file, "--path", "reference_tx.1", "power_meter.1")
     assert done.code == 2
     assert "at power_meter.1 by the reference patch" in done.complained

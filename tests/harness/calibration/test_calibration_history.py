@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from drivers.interfaces import Identity
+from harness.bench_file.history import history_folder, keep, read_history
 from harness.bench_file.reading import find_bench_file, load_bench
-from harness.calibration.history import history_folder, keep, read_history
 from harness.calibration.proven import proven_drivers
 from harness.run_folder.manifest_of_run import _instruments as instrument_entries
 

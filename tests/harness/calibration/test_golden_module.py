@@ -7,9 +7,9 @@ import json
 import pytest
 
 from drivers.cmis.module import ModuleIdentity
+from harness.bench_file.history import Kept
 from harness.calibration.checks import Outcome
 from harness.calibration.golden import GoldenReading, baseline_of, compare, of_module
-from harness.calibration.history import Kept
 
 BENT = '[[simulation.fault]]\nkind = "bent_fibre"\nport = "power_meter.2"\nloss = "1 dB"\nat = "0 s"'
 

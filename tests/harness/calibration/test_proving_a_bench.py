@@ -106,12 +106,9 @@ def test_a_module_without_light_proves_nothing_and_is_not_blamed(bench_command, 
 
 
 def test_light_that_is_not_the_benchs_own_is_named(changed_bench):
-    # A source that nothing turns off, and a fibre from it to a port of the meter.
-    fibre = 'from = "reference_tx.1"\nto = "power_meter.5"\nloss = "0.3 dB"\nuncertainty = "0.1 dB"'
-    stray = changed_bench(
-        ("[instruments.power_meter]", "[simulation.reference_tx]\n\n[instruments.power_meter]"),
-        more=f"[[fibre]]\n{fibre}",
-    )
+    fibre = 'from = "optical_switch.29"\nto = "power_meter.5"\nloss = "0.3 dB"\nuncertainty = "0.1 dB"'
+    light = 'kind = "stray_light"\nport = "power_meter.5"\npower = "-10 dBm"'
+    stray = changed_bench(more=f"[[fibre]]\n{fibre}\n[[simulation.fault]]\n{light}")
     bench = open_bench(load_bench(stray))
     try:
         bench.connect()
@@ -121,7 +118,7 @@ def test_light_that_is_not_the_benchs_own_is_named(changed_bench):
         bench.close()
     (wrong,) = [check for check in checks if check.outcome is Outcome.FAILED]
     assert wrong.subject == "power_meter.5"
-    assert "Light comes from reference_tx.1" in wrong.advice
+    assert "Light comes from optical_switch.29" in wrong.advice
 
 
 def test_a_dead_instrument_is_a_fault_of_the_bench(bench_command, changed_bench):

@@ -18,15 +18,16 @@ def test_zeroing_takes_the_dark_offset_off(bench_command, changed_bench):
     assert record["instruments"][0]["serial"] == "SIM0001"
 
 
+def stray(power: str) -> str:
+    fibre = 'from = "optical_switch.29"\nto = "power_meter.5"\nloss = "0.3 dB"\nuncertainty = "0.1 dB"'
+    light = f'kind = "stray_light"\nport = "power_meter.5"\npower = "{power}"'
+    return f"[[fibre]]\n{fibre}\n[[simulation.fault]]\n{light}"
+
+
 def test_a_port_with_light_is_named_and_left_alone(bench_command, changed_bench):
-    fibre = 'from = "reference_tx.1"\nto = "power_meter.5"\nloss = "0.3 dB"\nuncertainty = "0.1 dB"'
-    stray = changed_bench(
-        ("[instruments.power_meter]", "[simulation.reference_tx]\n\n[instruments.power_meter]"),
-        more=f"[[fibre]]\n{fibre}",
-    )
-    done = bench_command("zero", stray)
+    done = bench_command("zero", changed_bench(more=stray("0 dBm")))
     assert done.code == 2
-    assert "Light comes from reference_tx.1" in done.printed
+    assert "Light comes from optical_switch.29" in done.printed
     (record,) = done.records
     outcome = {check["subject"]: (check["step"], check["outcome"]) for check in record["checks"]}
     assert outcome.pop("power_meter.5") == ("dark", "failed")
@@ -36,12 +37,7 @@ def test_a_port_with_light_is_named_and_left_alone(bench_command, changed_bench)
 
 def test_the_meters_own_word_counts_too(bench_command, changed_bench):
     # Told that -10 dBm is dark, the meter still refuses to zero what it sees.
-    fibre = 'from = "reference_tx.1"\nto = "power_meter.5"\nloss = "30 dB"\nuncertainty = "0.1 dB"'
-    stray = changed_bench(
-        ("[instruments.power_meter]", "[simulation.reference_tx]\n\n[instruments.power_meter]"),
-        more=f"[[fibre]]\n{fibre}",
-    )
-    done = bench_command("zero", stray, "--dark-dbm", "-10")
+    done = bench_command("zero", changed_bench(more=stray("-28 dBm")), "--dark-dbm", "-10")
     assert done.code == 2
     (wrong,) = [check for check in done.records[0]["checks"] if check["outcome"] == "failed"]
     assert "zeroing of port 5 failed" in wrong["found"]
