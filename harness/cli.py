@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "qualify": ("qualify a module: run a plan on a bench, write the report", "fixtures.qualify:main"),
     "report": ("make the documents of a run again, from its folder alone", "reports.command:main"),
     "limits": ("print the limits of a PMD with their sources", "harness.commands.limits:main"),
+    "plan": ("list plans; show how each parameter is measured and judged", "harness.commands.plan:main"),
     "bench": (
         "check, discover, prove or calibrate a bench: instruments, identities, paths, losses",
         "harness.commands.bench:main",

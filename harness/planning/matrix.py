@@ -83,11 +83,12 @@ class AcquisitionRow:
 
 @dataclass(frozen=True, slots=True)
 class Uncovered:
-    """What the plans do not measure, and why."""
+    """What the plans do not measure, and why. ``parameter``: of a limit, where there is one."""
 
     what: str
     clause: str
     why: str
+    parameter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +135,10 @@ def read_matrix(path: Path) -> Matrix:
     table.integer("schema", low=1, high=1)
     estimates = table.table("estimates")
     rows = tuple(_acquisition(part) for part in table.tables("acquisition"))
-    uncovered = []
-    for part in table.tables("uncovered"):
-        uncovered.append(Uncovered(part.text("what"), part.text("clause", ""), part.text("why")))
-        part.end()
+    uncovered = tuple(_uncovered(part) for part in table.tables("uncovered"))
     found = Matrix(
         rows,
-        tuple(uncovered),
+        uncovered,
         chamber_move_s=estimates.quantity("chamber_move", "s", low=0.0, high=1e5),
         supply_step_s=estimates.quantity("supply_step", "s", low=0.0, high=1e5),
     )
@@ -148,6 +146,14 @@ def read_matrix(path: Path) -> Matrix:
     _check(table, found)
     table.end()
     table.finish()
+    return found
+
+
+def _uncovered(part: Table) -> Uncovered:
+    found = Uncovered(
+        part.text("what"), part.text("clause", ""), part.text("why"), part.text("parameter", "")
+    )
+    part.end()
     return found
 
 
