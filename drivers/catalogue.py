@@ -21,9 +21,9 @@ __all__ = ["DRIVERS", "DriverInfo", "check_options", "info", "load", "names"]
 class DriverInfo:
     """What a bench needs to know of a driver before it loads it.
 
-    ``target`` is ``package.module:Class``; ``transport`` is ``visa``, ``serial``, ``i2c`` or
-    ``person``; ``options`` maps the option names a bench file may set to their types, or is None where the
-    driver checks them itself;
+    ``target`` is ``package.module:Class``; ``transport`` is ``visa``, ``serial``, ``i2c``, ``file`` (of
+    sysfs) or ``person``; ``options`` maps the option names a bench file may set to their types, or is None
+    where the driver checks them itself;
     ``proven_on_hardware`` says whether this project has run the driver on a real instrument.
     """
 
@@ -41,6 +41,18 @@ DRIVERS: Mapping[str, DriverInfo] = MappingProxyType(
         ),
         "keysight-n7745c": DriverInfo(
             "drivers.keysight_n77xx:N7745C", ("power_meter",), "visa", options={"block_reading": bool}
+        ),
+        "keysight-8163b": DriverInfo(
+            "drivers.keysight_816x:Keysight8163",
+            ("power_meter",),
+            "visa",
+            options={"sensors": list, "block_reading": bool},
+        ),
+        "keysight-8164b": DriverInfo(
+            "drivers.keysight_816x:Keysight8164",
+            ("power_meter",),
+            "visa",
+            options={"sensors": list, "block_reading": bool},
         ),
         "thorlabs-pm100d": DriverInfo(
             "drivers.thorlabs_pm100d:Pm100d",
@@ -174,6 +186,12 @@ DRIVERS: Mapping[str, DriverInfo] = MappingProxyType(
             "drivers.operator_prompt:HeadlessOperator", ("operator",), "person", options={"answers": list}
         ),
         "i2c-host-board": DriverInfo("drivers.host_board:I2cHostBoard", ("host_board",), "i2c", options=None),
+        "optoe-host-board": DriverInfo(
+            "drivers.optoe_board:OptoeHostBoard", ("host_board",), "file", options=None
+        ),
+        "reference-module": DriverInfo(
+            "drivers.reference_module:ReferenceModule", ("reference_tx",), "i2c", options=None
+        ),
     }
 )
 

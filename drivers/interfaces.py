@@ -48,7 +48,9 @@ class Instrument(Protocol):
         """How errors and records call it: its role in the bench."""
 
     def connect(self) -> Identity:
-        """Probe, check that it is the model expected, and bring it to a known state."""
+        """Probe, and check that it is the model expected. Settings and outputs stay as they are (an
+        instrument that cannot be spoken to without changing one says so): what a measurement needs is set
+        where it is asked for, by ``configure`` and the like."""
 
     def identify(self) -> Identity:
         """Ask for its identity."""
@@ -58,6 +60,15 @@ class Instrument(Protocol):
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Resynchronise, bring every output to its safe state, read that back."""
+
+
+@runtime_checkable
+class SilentAtTimes(Protocol):
+    """An instrument that may not answer for a while when it is first met, though nothing is wrong with it."""
+
+    first_contact_limit_s: float
+    """How long ``connect`` waits for the first answer. Shorter: what is silent is known sooner, and may still
+    be in order."""
 
 
 class PowerMeter(Instrument, Protocol):
@@ -268,13 +279,15 @@ class EyeReading:
 
     ``quantity``: ``tdecq_db``, ``ceq_db``, ``oma_outer_w``, ``extinction_ratio_db``, ``rlm``,
     ``average_power_w``, ``transition_time_s``. ``value`` None: the instrument says that there is none, for
-    ``reason``. ``questionable``: it gave one and doubts it, for ``reason``.
+    ``reason``. ``questionable``: it gave one and doubts it, for ``reason``. ``autoscales_failed``: before the
+    one that found the scale it was taken with.
     """
 
     quantity: str
     value: float | None
     questionable: bool = False
     reason: str = ""
+    autoscales_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +333,12 @@ class Oscilloscope(Instrument, Protocol):
     def noise_w(self, channel: int) -> float:
         """Its own rms noise on a channel behind the reference filter, watts."""
 
+    def measure_dark_noise_w(self, channel: int, *, wavelength_nm: float, symbol_rate_bd: float) -> float:
+        """Measure that now, on an input that must be dark, and keep it; the channel is to be configured again.
+
+        :raises drivers.errors.InstrumentError: when there is light on the input.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
@@ -354,17 +373,46 @@ class SpectrumAnalyser(Instrument, Protocol):
 
 
 class ReferenceTransmitter(Instrument, Protocol):
-    """Role ``reference_tx``: light for receiver tests, with its own clock."""
+    """Role ``reference_tx``: light for receiver tests, with its own clock.
+
+    ``connect`` and ``identify`` tell who the transmitter is: vendor, part number (``model``), serial number
+    and firmware. OMA, extinction ratio and SECQ measured at TP3 belong to that serial number. Dark after
+    ``connect``. Whatever it does wrong is a fault of the bench.
+    """
 
     @property
     def lanes(self) -> tuple[int, ...]:
         """Its lanes."""
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Patterns that it sends, by their names in CMIS (``PRBS31Q``, ``SSPRQ``), and ``traffic``: what its
+        own host sends. Known once it is connected.
+
+        :raises drivers.errors.InstrumentError: before that, when it cannot be asked.
+        """
+
     def start_pattern(self, pattern: str) -> None:
-        """Send a pattern on every lane."""
+        """Light every lane, and send a pattern on it; returns when all do so. Takes seconds when it was not
+        up, and lights lanes that were switched off.
+
+        :raises drivers.errors.UnsupportedError: for a pattern that it does not send; nothing was changed.
+        """
+
+    def stop_pattern(self) -> None:
+        """Switch the light of every lane off, and the pattern; returns when it is so. It stays ready, so that
+        the next :meth:`start_pattern` is quick."""
 
     def set_lane(self, lane: int, *, lit: bool) -> None:
-        """Switch the light of a lane on or off; returns when it is so."""
+        """Switch the light of a lane on or off; returns when it is so. The lane keeps its pattern.
+
+        :raises drivers.errors.OutOfRangeError: for a lane that it does not have.
+        :raises drivers.errors.UnsupportedError: where it cannot switch lanes one by one.
+        :raises drivers.errors.InstrumentError: to be lit before any pattern was started.
+        """
+
+    def lit_lanes(self) -> tuple[int, ...]:
+        """Lanes whose light is on, as it says now."""
 
 
 class Operator(Protocol):

@@ -15,6 +15,7 @@ from drivers.clock import Clock
 from drivers.errors import InstrumentError, OutOfRangeError
 from drivers.interfaces import SafetyStep
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import Number, Reading, Setting, Switch, Words, set_all
 
 __all__ = ["E36312A", "ProtectionTrippedError"]
 
@@ -57,27 +58,75 @@ class E36312A(ScpiInstrument):
     safe_below_v: ClassVar[float] = 0.5
     """A voltage below which nothing in a module lases."""
 
+    def _voltage_range_v(self, channel: int) -> tuple[float, float]:
+        return (0.0, self.ratings[channel][0])
+
+    def _current_range_a(self, channel: int) -> tuple[float, float]:
+        return (0.0, self.ratings[channel][1])
+
+    def _overvoltage_range_v(self, channel: int) -> tuple[float, float]:
+        return (0.0, self.ratings[channel][0] * self.overvoltage_headroom)
+
+    voltage_v = Setting(
+        "VOLT {value:.4f},(@{at})",
+        Number("V", limits_of=_voltage_range_v, tolerance=2e-3),
+        "Voltage of an output, as set.",
+    )
+    current_limit_a = Setting(
+        "CURR {value:.4f},(@{at})",
+        Number("A", limits_of=_current_range_a, tolerance=2e-3),
+        "Current at which an output limits.",
+    )
+    overvoltage_v = Setting(
+        "VOLT:PROT {value:.4f},(@{at})",
+        Number("V", limits_of=_overvoltage_range_v, tolerance=2e-2),
+        "Voltage at which over-voltage protection switches an output off.",
+    )
+    overcurrent_protection = Setting(
+        "CURR:PROT:STAT {value},(@{at})",
+        Switch("OFF", "ON"),
+        "Whether an output is switched off at its current limit.",
+    )
+    sense = Setting(
+        "VOLT:SENS {value},(@{at})",
+        Words("INTernal", "EXTernal"),
+        "Where an output's voltage is sensed: at its terminals, or by wires of their own.",
+    )
+    output_is_on = Setting("OUTP {value},(@{at})", Switch("OFF", "ON"), "Whether an output is on.")
+    measure_voltage_v = Reading(
+        "MEAS:VOLT? (@{at})", Number("V", (-30.0, 30.0)), "Voltage at the sense points."
+    )
+    measure_current_a = Reading("MEAS:CURR? (@{at})", Number("A", (-10.0, 10.0)), "Current of an output.")
+    overvoltage_tripped = Reading(
+        "VOLT:PROT:TRIP? (@{at})", Switch("0", "1"), "Whether over-voltage protection has tripped."
+    )
+    overcurrent_tripped = Reading(
+        "CURR:PROT:TRIP? (@{at})", Switch("0", "1"), "Whether over-current protection has tripped."
+    )
+
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
     ) -> None:
         super().__init__(session, clock, name=name, options=options)
         self._overcurrent_protection = option(self._options, "overcurrent_protection", False, instrument=name)
-        self._overvoltage_v: dict[int, float] = {}
+        self._overvoltages_v: dict[int, float] = {}
 
     def configure_output(
         self, channel: int, *, current_limit_a: float, overvoltage_v: float, remote_sense: bool
     ) -> None:
-        """Current limit, over-voltage protection and sense wiring of an output; all read back but the sense.
+        """Current limit, over-voltage and over-current protection and sense wiring of an output; all of it
+        is read back.
 
         :raises OutOfRangeError: when a value is outside the output's range; nothing was sent.
         :raises InstrumentError: when the output is on.
         :raises InstrumentReportedError: when the supply refuses a setting.
         :raises GarbledReplyError: when what is read back is not what was set.
         """
-        voltage_v, current_a = self._rating(channel)
-        self._within(current_limit_a, 0.0, current_a, f"output {channel}: current limit", "A")
-        self._within(
-            overvoltage_v, 0.0, voltage_v * self.overvoltage_headroom, f"output {channel}: over-voltage", "V"
+        wanted = (
+            self.current_limit_a.to(current_limit_a, channel),
+            self.overvoltage_v.to(overvoltage_v, channel),
+            self.overcurrent_protection.to(self._overcurrent_protection, channel),
+            self.sense.to("EXT" if remote_sense else "INT", channel),
         )
         if self.output_is_on(channel):
             raise InstrumentError(
@@ -85,14 +134,8 @@ class E36312A(ScpiInstrument):
                 f"output {channel} is on: its limits and sense are set while it is off; nothing was sent",
                 advice="Turn it off first.",
             )
-        at = f"(@{channel})"
-        self._session.command(f"CURR {current_limit_a:.4f},{at}")
-        self._session.command(f"VOLT:PROT {overvoltage_v:.4f},{at}")
-        self._session.command(f"CURR:PROT:STAT {'ON' if self._overcurrent_protection else 'OFF'},{at}")
-        self._session.command(f"VOLT:SENS {'EXT' if remote_sense else 'INT'},{at}")
-        self._must_be(f"CURR? {at}", current_limit_a, 2e-3)
-        self._must_be(f"VOLT:PROT? {at}", overvoltage_v, 2e-2)
-        self._overvoltage_v[channel] = overvoltage_v
+        set_all(*wanted)
+        self._overvoltages_v[channel] = overvoltage_v
 
     def set_voltage_v(self, channel: int, voltage_v: float) -> None:
         """Set the output voltage, read the setting back, and wait ``settling_s``.
@@ -100,17 +143,15 @@ class E36312A(ScpiInstrument):
         :raises OutOfRangeError: when it is outside the output's range, or not below the over-voltage
             protection that :meth:`configure_output` set.
         """
-        highest_v, _ = self._rating(channel)
-        self._within(voltage_v, 0.0, highest_v, f"output {channel}: voltage", "V")
-        overvoltage_v = self._overvoltage_v.get(channel)
+        wanted = self.voltage_v.to(voltage_v, channel)
+        overvoltage_v = self._overvoltages_v.get(channel)
         if overvoltage_v is not None and voltage_v >= overvoltage_v:
             raise OutOfRangeError(
                 self._name,
                 f"output {channel}: {voltage_v:g} V is not below its over-voltage protection "
                 f"({overvoltage_v:g} V); nothing was sent",
             )
-        self._session.command(f"VOLT {voltage_v:.4f},(@{channel})")
-        self._must_be(f"VOLT? (@{channel})", voltage_v, 2e-3)
+        set_all(wanted)
         self._clock.sleep(self.settling_s)
 
     def set_output(self, channel: int, *, on: bool) -> None:
@@ -119,9 +160,8 @@ class E36312A(ScpiInstrument):
         :raises ProtectionTrippedError: when protection keeps it off.
         :raises InstrumentError: when it is not as asked for any other reason.
         """
-        self._rating(channel)
-        command = f"OUTP {'ON' if on else 'OFF'},(@{channel})"
-        self._session.command(command)
+        wanted = self.output_is_on.to(on, channel)
+        wanted.send()
         self._clock.sleep(self.settling_s)
         if on:
             self.check_protection(channel)
@@ -129,40 +169,26 @@ class E36312A(ScpiInstrument):
             raise InstrumentError(
                 self._name,
                 f"output {channel} is {'off' if on else 'on'} after it was turned {'on' if on else 'off'}",
-                command=command,
+                command=wanted.command,
             )
-
-    def output_is_on(self, channel: int) -> bool:
-        """Whether the output is on."""
-        self._rating(channel)
-        return self._session.query(f"OUTP? (@{channel})").boolean()
-
-    def measure_voltage_v(self, channel: int) -> float:
-        """Voltage at the sense points, V."""
-        self._rating(channel)
-        return self._session.query(f"MEAS:VOLT? (@{channel})").real()
-
-    def measure_current_a(self, channel: int) -> float:
-        """Output current, A."""
-        self._rating(channel)
-        return self._session.query(f"MEAS:CURR? (@{channel})").real()
 
     def check_protection(self, channel: int) -> None:
         """Return when no protection of the output has tripped.
 
         :raises ProtectionTrippedError: when one has.
         """
-        self._rating(channel)
-        for quantity, protection in (("VOLT", "over-voltage"), ("CURR", "over-current")):
-            query = f"{quantity}:PROT:TRIP? (@{channel})"
-            if self._session.query(query).boolean():
-                raise ProtectionTrippedError(self._name, channel, protection, command=query)
+        for tripped, protection in (
+            (self.overvoltage_tripped, "over-voltage"),
+            (self.overcurrent_tripped, "over-current"),
+        ):
+            reply, has_tripped = tripped.asked(channel)
+            if has_tripped:
+                raise ProtectionTrippedError(self._name, channel, protection, command=reply.command)
 
     def clear_protection(self, channel: int) -> None:
         """Clear tripped protection; the output stays off until it is turned on."""
-        self._rating(channel)
-        self._session.command(f"OUTP OFF,(@{channel})")
-        self._session.command(f"OUTP:PROT:CLE (@{channel})")
+        self.output_is_on.to(False, channel).send()
+        self.tell(f"OUTP:PROT:CLE (@{channel})")
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Turn all outputs off at once, blind; then resynchronise, turn them off again and read back each
@@ -197,12 +223,11 @@ class E36312A(ScpiInstrument):
             action, f"{state}, {voltage_v:.3f} V", safe=not is_on and voltage_v < self.safe_below_v
         )
 
-    def _rating(self, channel: int) -> tuple[float, float]:
+    def place_of(self, channel: int) -> str:
+        """Its number in a channel list.
+
+        :raises OutOfRangeError: when there is no such output.
+        """
         if channel not in self.ratings:
             raise OutOfRangeError(self._name, f"it has outputs 1 to {len(self.ratings)}, not {channel}")
-        return self.ratings[channel]
-
-    def _must_be(self, query: str, wanted: float, tolerance: float) -> None:
-        reply = self._session.query(query)
-        if abs(reply.real() - wanted) > tolerance:
-            raise reply.garbled(f"not the {wanted:g} that was set: it reads back otherwise")
+        return str(channel)

@@ -40,6 +40,7 @@ from drivers.errors import (
 from drivers.interfaces import CapturedWaveform, EyeReading, Identity, SafetyStep
 from drivers.replies import float32_values, is_not_a_number
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import Number, Reading, Setting, Switch, Whole, Words, set_all
 
 __all__ = ["EDITIONS", "FlexDca", "TdecqSettings"]
 
@@ -104,7 +105,6 @@ _MEASUREMENTS: Mapping[str, _Measurement] = MappingProxyType(
 )
 _STATUSES = {"CORR": "CORR", "CORRECT": "CORR", "INV": "INV", "INVALID": "INV"}
 _STATUSES |= {"QUES": "QUES", "QUESTIONABLE": "QUES"}
-_LONG_FORMS = {"FPAN": ("FPANEL",), "CREC": ("CRECOVERY",)}
 _TRIGGERS = {"front_panel": "FPAN", "clock_recovery": "CREC"}
 
 
@@ -142,6 +142,81 @@ class FlexDca(ScpiInstrument):
     patterns_range: ClassVar[tuple[int, int]] = (1, 10_000)
     """Pattern periods of one acquisition; a bound of this driver."""
 
+    mode = Setting(":SYST:MODE {value}", Words("EYE", "OSCilloscope"), "What it shows.")
+    # Of a channel.
+    channel_is_shown = Setting(":CHAN{at}:DISP {value}", Switch("OFF", "ON"), "Whether a channel is shown.")
+    wavelength_nm = Setting(
+        ":CHAN{at}:WAV:VAL {value:.6E}",
+        Number("nm", wavelength_range_nm, share=1e-5, sent_unit=1e9, reply_unit=1e9),
+        "Wavelength of the light on a channel.",
+    )
+    filter_is_reference = Setting(
+        ":CHAN{at}:SIRC {value}", Switch("OFF", "ON"), "Whether a channel has the response of a receiver."
+    )
+    filter_bandwidth_hz = Setting(
+        ":CHAN{at}:SIRC:FBAN {value:.6E}",
+        Number("Hz", (0.5 * symbol_rate_range_bd[0], 0.5 * symbol_rate_range_bd[1]), share=1e-3),
+        "Bandwidth of that response.",
+    )
+    filter_of_list = Setting(
+        ":CHAN{at}:FSEL {value}",
+        Words(*(f"FILTer{number}" for number in range(100))),
+        "A channel's filter out of the instrument's own list.",
+    )
+    filter_is_on = Setting(":CHAN{at}:FILT {value}", Switch("OFF", "ON"), "Whether that filter is on.")
+    # Clock and trigger; {at} is the clock recovery's slot.
+    trigger_source = Setting(":TRIG:SOUR {value}", Words("FPANel", "CRECovery", "FRUN"), "What triggers it.")
+    trigger_input = Setting(":TRIG:BWL {value}", Words("CLOCk"), "What its trigger input takes.")
+    recovery_source = Setting(":CREC{at}:SOUR {value}", Words("OPTical"), "What clock is recovered from.")
+    symbol_rate_bd = Setting(
+        ":CREC{at}:CRAT {value:.6E}", Number("Bd", symbol_rate_range_bd, share=1e-6), "Rate of that clock."
+    )
+    divider_is_automatic = Setting(
+        ":CREC{at}:ODR:AUTO {value}", Switch("OFF", "ON"), "Whether it divides its output as it likes."
+    )
+    output_divider = Setting(
+        ":CREC{at}:ODR {value}",
+        Words("UNIT", *(f"SUB{divider}" for divider in range(2, 65))),
+        "By what the clock is divided at its output.",
+    )
+    recovery_is_locked = Reading(":CREC{at}:LOCK?", Switch("0", "1"), "Whether it has the light's clock.")
+    length_is_automatic = Setting(
+        ":TRIG:PLEN:AUT {value}", Switch("OFF", "ON"), "Whether it finds the pattern's length itself."
+    )
+    length_symbols = Setting(
+        ":TRIG:PLEN {value}", Whole("symbols", pattern_range_symbols), "Length of the pattern."
+    )
+    pattern_is_locked = Reading(":TRIG:PLOC?", Switch("0", "1"), "Whether the trigger has the pattern.")
+    # TDECQ: its method, and the equaliser.
+    taps = Setting(":SPR1:TEQ:TAPS:COUN {value}", Whole("1", (1, 31)), "Taps of the equaliser.")
+    taps_per_ui = Setting(":SPR1:TEQ:TSP:TPUI {value}", Whole("1", (1, 1)), "Taps in a symbol's time.")
+    precursors = Setting(":SPR1:TEQ:NPR {value}", Whole("1", (0, 30)), "Taps before the largest.")
+    target_ser = Setting(
+        ":MEAS:TDEQ:TSER {value:.2E}", Number("1", (1e-9, 0.1), share=6e-3), "Symbol error ratio of TDECQ."
+    )
+    histogram_width_ui = Setting(
+        ":MEAS:TDEQ:HWID {value:.2E}", Number("UI", (1e-3, 0.4), share=6e-3), "Width of its histograms."
+    )
+    histogram_spacing_ui = Setting(
+        ":MEAS:TDEQ:OHS {value:.2E}", Number("UI", (0.01, 0.9), share=6e-3), "How far they are apart."
+    )
+    histograms_move = Setting(
+        ":MEAS:TDEQ:OHT {value}", Switch("OFF", "ON"), "Whether they are moved to where TDECQ is best."
+    )
+    thresholds_move = Setting(
+        ":MEAS:TDEQ:OHTH {value}", Switch("OFF", "ON"), "Whether its thresholds are moved so."
+    )
+    threshold_limit_percent = Setting(
+        ":MEAS:TDEQ:TAL {value:.1f}",
+        Number("%", (0.0, 10.0), tolerance=0.06),
+        "By how much of OMAouter they may be moved at most.",
+    )
+    # Acquisition.
+    samples_per_ui = Setting(":ACQ:SPUI {value}", Whole("1", (4, 64)), "Samples in a symbol's time.")
+    patterns = Setting(
+        ":LTES:ACQ:CTYP:PATT {value}", Whole("1", patterns_range), "Pattern periods that end an acquisition."
+    )
+
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
     ) -> None:
@@ -162,8 +237,10 @@ class FlexDca(ScpiInstrument):
         self._divider = within("output_clock_divider", 4, 1, 64)
         self._filter = option(self._options, "filter", "SIRC", instrument=name).upper()
         number = self._filter.removeprefix("FILTER")
-        if self._filter != "SIRC" and not (number.isascii() and number.isdigit() and len(number) <= 2):
-            raise OutOfRangeError(name, f"option filter: SIRC or FILTer<n>, not {self._filter!r}")
+        if self._filter != "SIRC":
+            if not (number.isascii() and number.isdigit() and len(number) <= 2):
+                raise OutOfRangeError(name, f"option filter: SIRC or FILTer<n>, not {self._filter!r}")
+            self._filter = f"FILTER{int(number)}"
         self._tdecq = EDITIONS[self._one_of("tdecq_edition", "802.3bs", EDITIONS)]
         self._samples_per_ui = within("samples_per_ui", 8, 4, 64)
         self._autoscale_tries = within("autoscale_tries", 3, 1, 20)
@@ -175,6 +252,8 @@ class FlexDca(ScpiInstrument):
             self._within(noise_w, 0.0, 1e-3, "option channel_noise_w", "W")
             self._noise_w = dict.fromkeys(self._channels, noise_w)
         self._set_up: _SetUp | None = None
+        self._is_reset = False
+        self._failed_autoscales = 0  # before the scale that it has now
         self.autoscales_failed = 0
         """Autoscales that failed in this session, those that another try made good among them."""
 
@@ -189,22 +268,21 @@ class FlexDca(ScpiInstrument):
         return tuple(_MEASUREMENTS)
 
     def connect(self) -> Identity:
-        """Probe, check the model, clear the status, reset.
+        """Probe, check the model, clear the status. Settings stay as they are, until :meth:`configure` or
+        :meth:`measure_dark_noise_w` is called for the first time: that resets it.
 
         :raises WrongIdentityError: when another model answers.
-        :raises NotSettledError: when the reset does not end.
         """
         self._set_up = None
-        identity = super().connect()
-        self._session.command("*RST", check=False)
-        self._session.wait_complete(_RESET_LIMIT_S, interval_s=_POLL_S)
-        return identity
+        self._is_reset = False
+        return super().connect()
 
     def configure(
         self, channel: int, *, wavelength_nm: float, symbol_rate_bd: float, pattern_symbols: int
     ) -> None:
         """Eye mode with this channel alone, reference receiver filter (Bessel-Thomson, half the symbol rate),
         clock recovery relocked, pattern locked, scaled, TDECQ's equaliser on it. Returns when it is locked.
+        The first time since :meth:`connect` all is reset before.
 
         :raises OutOfRangeError: for a channel, wavelength, rate or length it has not; nothing was sent.
         :raises NotSettledError: when the clock or the pattern cannot be locked to, or it cannot be scaled.
@@ -218,13 +296,12 @@ class FlexDca(ScpiInstrument):
         if pattern_symbols != int(pattern_symbols):
             raise OutOfRangeError(self._name, f"a pattern has whole symbols, not {pattern_symbols:g}")
         self._set_up = None
-        self._send(":ACQ:STOP", ":SYST:MODE EYE")
-        self._must_say(":SYST:MODE?", "EYE")
-        for other in self._channels.values():
-            shown = f"CHAN{other}" == source
-            self._send(f":CHAN{other}:DISP {'ON' if shown else 'OFF'}")
-            self._must_be_switched(f":CHAN{other}:DISP?", shown)
-        self._set_filter(source, wavelength_nm, symbol_rate_bd)
+        self._reset_once()
+        self._send(":ACQ:STOP")
+        self.mode.set("EYE")
+        for other in self._channels:
+            self.channel_is_shown.set(other == channel, other)
+        self._set_filter(channel, wavelength_nm, symbol_rate_bd)
         self._lock_clock(symbol_rate_bd)
         self._lock_pattern(int(pattern_symbols))
         self._autoscale()
@@ -233,11 +310,7 @@ class FlexDca(ScpiInstrument):
 
     def clock_is_locked(self) -> bool:
         """Whether the clock recovery has the light's clock."""
-        return self._session.query(f":CREC{self._slot}:LOCK?").boolean()
-
-    def pattern_is_locked(self) -> bool:
-        """Whether the trigger has the pattern."""
-        return self._session.query(":TRIG:PLOC?").boolean()
+        return self.recovery_is_locked(str(self._slot))
 
     def measure(
         self, channel: int, quantities: Sequence[str], *, patterns: int = 4
@@ -283,10 +356,12 @@ class FlexDca(ScpiInstrument):
         source = self._source(channel)
         set_up = self._set_up_for(channel)
         wanted = set_up.pattern_symbols * self._samples_per_ui
+        # Not read back: whether the record is that of the whole pattern is asked, and its points are counted.
         self._send(":ACQ:STOP", ":SYST:MODE OSC", ":ACQ:EPAT ON", ":ACQ:SPUI:MODE MAN")
-        self._send(f":ACQ:SPUI {self._samples_per_ui}", ":TIM:UNIT UINT", ":ACQ:CDIS")
-        self._send(f":TIM:UIR {set_up.pattern_symbols}")
-        self._must_be(":ACQ:SPUI?", self._samples_per_ui, 0.0)
+        samples = self.samples_per_ui.to(self._samples_per_ui)
+        samples.send()
+        self._send(":TIM:UNIT UINT", ":ACQ:CDIS", f":TIM:UIR {set_up.pattern_symbols}")
+        samples.read_back()
         try:
             self._acquire(1)
             self._send(":ACQ:STOP", f":WAV:SOUR {source}")
@@ -336,10 +411,11 @@ class FlexDca(ScpiInstrument):
         self._within(wavelength_nm, *self.wavelength_range_nm, "wavelength", "nm")
         self._within(symbol_rate_bd, *self.symbol_rate_range_bd, "symbol rate", "Bd")
         self._set_up = None
+        self._reset_once()
         self._send(
             ":ACQ:STOP", ":TRIG:PLOC OFF", ":TRIG:SOUR FRUN", ":SYST:MODE OSC", f":CHAN{source[4:]}:DISP ON"
         )
-        self._set_filter(source, wavelength_nm, symbol_rate_bd)
+        self._set_filter(channel, wavelength_nm, symbol_rate_bd)
         vrms, power = ":MEAS:OSC:VRMS", ":MEAS:OSC:APOW"
         self._send(":ACQ:CDIS", f"{vrms}:SOUR1 {source}", f"{vrms}:TYP AC", f"{vrms}:ARE DISP", vrms)
         self._send(f"{power}:SOUR1 {source}", f"{power}:UNIT WATT", power)
@@ -367,29 +443,33 @@ class FlexDca(ScpiInstrument):
 
     # -- setting up --------------------------------------------------------------------------------
 
-    def _set_filter(self, source: str, wavelength_nm: float, symbol_rate_bd: float) -> None:
-        self._send(f":{source}:WAV:VAL {wavelength_nm * 1e-9:.6E}")
-        self._must_be(f":{source}:WAV:VAL?", wavelength_nm * 1e-9, 1e-5)
+    def _reset_once(self) -> None:
+        """Before anything is set, all that others have set."""
+        if not self._is_reset:
+            self._session.command("*RST", check=False)
+            self._session.wait_complete(_RESET_LIMIT_S, interval_s=_POLL_S)
+            self._is_reset = True
+
+    def _set_filter(self, channel: int, wavelength_nm: float, symbol_rate_bd: float) -> None:
+        self.wavelength_nm.set(wavelength_nm, channel)
         if self._filter != "SIRC":
-            self._send(f":{source}:FSEL {self._filter}", f":{source}:FILT ON")
-            self._must_say(f":{source}:FSEL?", self._filter, self._filter.replace("FILTER", "FILT"))
-            self._must_be(f":{source}:FILT?", 1.0, 0.0)
+            set_all(self.filter_of_list.to(self._filter, channel), self.filter_is_on.to(True, channel))
             return
-        self._send(f":{source}:SIRC ON", f":{source}:SIRC:FBAN {0.5 * symbol_rate_bd:.6E}")
-        self._must_be(f":{source}:SIRC?", 1.0, 0.0)
-        self._must_be(f":{source}:SIRC:FBAN?", 0.5 * symbol_rate_bd, 1e-3)
+        set_all(
+            self.filter_is_reference.to(True, channel),
+            self.filter_bandwidth_hz.to(0.5 * symbol_rate_bd, channel),
+        )
 
     def _lock_clock(self, symbol_rate_bd: float) -> None:
-        recovery = f":CREC{self._slot}"
-        self._send(f":TRIG:SOUR {self._trigger}", ":TRIG:BWL CLOC", f"{recovery}:SOUR OPT")
-        self._send(f"{recovery}:CRAT {symbol_rate_bd:.6E}", f"{recovery}:ODR:AUTO OFF")
-        divider = "UNIT" if self._divider == 1 else f"SUB{self._divider}"
-        self._send(f"{recovery}:ODR {divider}")
-        self._must_say(":TRIG:SOUR?", self._trigger, *_LONG_FORMS[self._trigger])
-        self._must_say(":TRIG:BWL?", "CLOC", "CLOCK")
-        self._must_say(f"{recovery}:SOUR?", "OPT", "OPTICAL")
-        self._must_say(f"{recovery}:ODR?", divider)
-        self._must_be(f"{recovery}:CRAT?", symbol_rate_bd, 1e-6)
+        recovery, slot = f":CREC{self._slot}", str(self._slot)
+        set_all(
+            self.trigger_source.to(self._trigger),
+            self.trigger_input.to("CLOC"),
+            self.recovery_source.to("OPT", slot),
+            self.symbol_rate_bd.to(symbol_rate_bd, slot),
+            self.divider_is_automatic.to(False, slot),
+            self.output_divider.to("UNIT" if self._divider == 1 else f"SUB{self._divider}", slot),
+        )
         said = self._operate(f"{recovery}:REL", _RELOCK_LIMIT_S)
         if not self.clock_is_locked():
             raise NotSettledError(
@@ -401,8 +481,7 @@ class FlexDca(ScpiInstrument):
             )
 
     def _lock_pattern(self, symbols: int) -> None:
-        self._send(":TRIG:PLEN:AUT OFF", f":TRIG:PLEN {symbols}")
-        self._must_be(":TRIG:PLEN?", float(symbols), 0.0)
+        set_all(self.length_is_automatic.to(False), self.length_symbols.to(symbols))
         said = self._operate(":TRIG:PLOC ON", _PATTERN_LOCK_LIMIT_S)
         if not self.pattern_is_locked():
             raise NotSettledError(
@@ -415,9 +494,10 @@ class FlexDca(ScpiInstrument):
 
     def _autoscale(self) -> None:
         said = ""
-        for _ in range(self._autoscale_tries):
+        for failed in range(self._autoscale_tries):
             said = self._operate(":SYST:AUT", _AUTOSCALE_LIMIT_S)
             if not said:
+                self._failed_autoscales = failed
                 return
             self.autoscales_failed += 1
             self._send(":ACQ:STOP")
@@ -431,26 +511,19 @@ class FlexDca(ScpiInstrument):
     def _set_equaliser(self, source: str) -> None:
         tdecq = self._tdecq
         self._send(":FUNC1:FOP TEQ", f":FUNC1:OPER1 {source}", ":FUNC1:DISP ON")
-        self._send(f":SPR1:TEQ:TAPS:COUN {tdecq.taps}", ":SPR1:TEQ:TSP:TPUI 1")
-        self._send(f":SPR1:TEQ:NPR {tdecq.precursors}")
-        on = "ON" if tdecq.optimise else "OFF"
-        self._send(
-            f":MEAS:TDEQ:TSER {tdecq.target_ser:.2E}", f":MEAS:TDEQ:HWID {tdecq.histogram_width_ui:.2E}"
-        )
-        self._send(f":MEAS:TDEQ:OHS {tdecq.histogram_spacing_ui:.2E}", f":MEAS:TDEQ:OHT {on}")
-        self._send(f":MEAS:TDEQ:OHTH {on}")
+        wanted = [
+            self.taps.to(tdecq.taps),
+            self.taps_per_ui.to(1),
+            self.precursors.to(tdecq.precursors),
+            self.target_ser.to(tdecq.target_ser),
+            self.histogram_width_ui.to(tdecq.histogram_width_ui),
+            self.histogram_spacing_ui.to(tdecq.histogram_spacing_ui),
+            self.histograms_move.to(tdecq.optimise),
+            self.thresholds_move.to(tdecq.optimise),
+        ]
         if tdecq.optimise:
-            self._send(f":MEAS:TDEQ:TAL {tdecq.threshold_limit_percent:.1f}")
-        self._must_be(":SPR1:TEQ:TAPS:COUN?", tdecq.taps, 0.0)
-        self._must_be(":SPR1:TEQ:TSP:TPUI?", 1.0, 0.0)
-        self._must_be(":SPR1:TEQ:NPR?", tdecq.precursors, 0.0)
-        self._must_be(":MEAS:TDEQ:TSER?", tdecq.target_ser, 1e-3)
-        self._must_be(":MEAS:TDEQ:HWID?", tdecq.histogram_width_ui, 1e-3)
-        self._must_be(":MEAS:TDEQ:OHS?", tdecq.histogram_spacing_ui, 1e-3)
-        self._must_be_switched(":MEAS:TDEQ:OHT?", tdecq.optimise)
-        self._must_be_switched(":MEAS:TDEQ:OHTH?", tdecq.optimise)
-        if tdecq.optimise:
-            self._must_be(":MEAS:TDEQ:TAL?", tdecq.threshold_limit_percent, 1e-3)
+            wanted.append(self.threshold_limit_percent.to(tdecq.threshold_limit_percent))
+        set_all(*wanted)
 
     # -- measuring ---------------------------------------------------------------------------------
 
@@ -460,7 +533,9 @@ class FlexDca(ScpiInstrument):
             self._send(f"{node}:{measurement.setting}")
         if measurement.in_watts:
             self._send(f"{node}:UNIT WATT")
-            self._must_say(f"{node}:UNIT?", "WATT")
+            reply = self._session.query(f"{node}:UNIT?")
+            if reply.unquoted().upper() != "WATT":
+                raise reply.garbled("not the WATT that was set: it reads back otherwise")
         self._send(node)
 
     def _identified(self, measurement: _Measurement, source: str) -> str:
@@ -475,8 +550,10 @@ class FlexDca(ScpiInstrument):
         return "" if self.pattern_is_locked() else "the pattern lock is lost"
 
     def _acquire(self, patterns: int) -> None:
-        self._send(f":LTES:ACQ:CTYP:PATT {patterns}", ":LTES:ACQ:STAT ON")
-        self._must_be(":LTES:ACQ:CTYP:PATT?", patterns, 0.0)
+        limit = self.patterns.to(patterns)
+        limit.send()
+        self._send(":LTES:ACQ:STAT ON")  # not read back: the end of the acquisition tells it
+        limit.read_back()
         self._run()
 
     def _run(self) -> None:
@@ -494,21 +571,22 @@ class FlexDca(ScpiInstrument):
 
     def _reading(self, quantity: str, source: str, lost: str) -> EyeReading:
         measurement = _MEASUREMENTS[quantity]
+        failed = self._failed_autoscales
         node = self._identified(measurement, source)
         status = self._status(f"{node}:STAT?")
         reason = "" if status == "CORR" else self._reason(f"{node}:STAT:REAS?")
         if lost and measurement.needs_pattern:
-            return EyeReading(quantity, None, reason=reason or lost)
+            return EyeReading(quantity, None, reason=reason or lost, autoscales_failed=failed)
         if status == "INV":
-            return EyeReading(quantity, None, reason=reason)
+            return EyeReading(quantity, None, reason=reason, autoscales_failed=failed)
         reply = self._session.query(f"{node}?")
         value = reply.unchecked_real()
         if is_not_a_number(value) or abs(value) > 1e30:
             reason = reason or self._reason(f"{node}:STAT:REAS?")
-            return EyeReading(quantity, None, reason=reason)
+            return EyeReading(quantity, None, reason=reason, autoscales_failed=failed)
         if measurement.in_watts and abs(value) >= _IMPLAUSIBLE_W:
             raise reply.garbled(f"{value:g} W, no power of an input: it may not be in watts")
-        return EyeReading(quantity, value, questionable=status == "QUES", reason=reason)
+        return EyeReading(quantity, value, status == "QUES", reason, failed)
 
     def _status(self, query: str) -> str:
         reply = self._session.query(query)
@@ -604,23 +682,6 @@ class FlexDca(ScpiInstrument):
         for command in commands:
             self._session.command(command)
 
-    def _must_be(self, query: str, wanted: float, relative: float) -> None:
-        reply = self._session.query(query)
-        is_switch = query.endswith(("SIRC?", "FILT?"))
-        found = float(reply.boolean()) if is_switch else reply.real()
-        if abs(found - wanted) > relative * abs(wanted):
-            raise reply.garbled(f"not the {wanted:.6g} that was set: it reads back otherwise")
-
-    def _must_be_switched(self, query: str, on: bool) -> None:
-        reply = self._session.query(query)
-        if reply.boolean() != on:
-            raise reply.garbled(f"not the {'ON' if on else 'OFF'} that was set: it reads back otherwise")
-
-    def _must_say(self, query: str, wanted: str, *also: str) -> None:
-        reply = self._session.query(query)
-        if reply.unquoted().upper() not in {wanted, *also}:
-            raise reply.garbled(f"not the {wanted} that was set: it reads back otherwise")
-
     def _one_of(self, key: str, default: str, known: Mapping[str, object]) -> str:
         value = option(self._options, key, default, instrument=self._name)
         if value not in known:
@@ -636,10 +697,17 @@ class FlexDca(ScpiInstrument):
             )
         return self._set_up
 
-    def _source(self, channel: int) -> str:
+    def place_of(self, channel: int) -> str:
+        """What it calls a channel: 1A.
+
+        :raises OutOfRangeError: when there is no such channel.
+        """
         if channel not in self._channels:
             raise OutOfRangeError(self._name, f"it has channels 1 to {len(self._channels)}, not {channel}")
-        return f"CHAN{self._channels[channel]}"
+        return self._channels[channel]
+
+    def _source(self, channel: int) -> str:
+        return f"CHAN{self.place_of(channel)}"
 
 
 def _interpolated(places: Sequence[float], values: Sequence[float]) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ from drivers.host_side_bert import HostSideBert
 from drivers.interfaces import Identity, LaneErrors, SafetyStep
 from drivers.replies import Reply
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import BoundSetting, Number, Setting, Switch, Whole, Words
 
 __all__ = ["M8070B", "BitCounters", "InputStatus", "parse_counters", "parse_names"]
 
@@ -115,6 +116,54 @@ class M8070B(HostSideBert, ScpiInstrument):
         {f"PRBS{order}Q": f"2^{order}-1" for order in (7, 9, 13, 15, 23, 31)}
     )
     """Patterns to what the instrument calls their bits; orders from memory."""
+
+    # Each at a location: 'M1.DataOut1'.
+    frequency_hz = Setting(
+        ":SOUR:FREQ '{at}',{value:.9G}",
+        Number("Hz", (0.125 * symbol_rate_range_bd[0], 8.0 * symbol_rate_range_bd[1]), share=_CLOCK_SHARE),
+        "Frequency of a clock.",
+    )
+    generator_amplitude_v = Setting(
+        ":SOUR:VOLT:AMPL '{at}',{value:.9G}",
+        Number("V", amplitude_range_v, share=1e-3),
+        "Amplitude of a generator, by its host lane, as set: single-ended, peak to peak.",
+    )
+    line_coding = Setting(":DATA:LIN '{at}',{value}", Words("PAM4"), "What a symbol is.")
+    pam4_mapping = Setting(":DATA:LIN:PAM4:MAPP '{at}',{value}", Words("GRAY"), "Which bits a symbol is.")
+    output_is_on = Setting(":OUTP:STAT '{at}',{value}", Switch("0", "1"), "Whether a generator sends.")
+    outputs_are_on = Setting(
+        ":OUTP:GLOB:STAT '{at}',{value}", Switch("0", "1"), "Whether those generators send that are on."
+    )
+    errors_are_inserted = Setting(
+        ":OUTP:EINS:STAT '{at}',{value}", Switch("0", "1"), "Whether a generator inserts errors."
+    )
+    insertion_mode = Setting(":OUTP:EINS:MODE '{at}',{value}", Words("ERATio"), "How it inserts errors.")
+    insertion_ratio = Setting(
+        ":OUTP:EINS:RAT '{at}',{value}",
+        Words(*(f"RM{exponent}" for exponent in range(1, 13))),
+        "Share of its bits that a generator sends wrong: RM6 is 1e-6.",
+    )
+    recovers_clock = Setting(
+        ":INP:CDR:STAT '{at}',{value}", Switch("0", "1"), "Whether an analyser recovers its clock."
+    )
+    clock_source = Setting(
+        ":CLOC:SOUR '{at}',{value}", Words("CDR", "SYS=SYST=SYSTEM"), "Where an analyser's clock is from."
+    )
+    alignment_threshold = Setting(
+        ":INP:ALIG:EYE:THR '{at}',{value:.9G}",
+        Number("1", (1e-9, 1e-1), share=1e-3),
+        "Error ratio of the contour that an alignment looks for.",
+    )
+    # Of an error ratio measurement, by its name.
+    measurement_end = Setting(":PLUG:ERAT:ACQ:AEND '{at}',{value}", Words("FDURation"), "What ends it.")
+    measurement_kind = Setting(":PLUG:ERAT:ACQ:DUR '{at}',{value}", Words("FTIMe"), "What its length is of.")
+    gate_s = Setting(
+        ":PLUG:ERAT:ACQ:TIME '{at}',{value:.9G}", Number("s", gate_range_s, share=1e-3), "How long it counts."
+    )
+    interval_s = Setting(
+        ":PLUG:ERAT:ACQ:INT '{at}',{value:.9G}", Number("s", gate_range_s, share=1e-3), "Time of one result."
+    )
+    history = Setting(":PLUG:ERAT:ACQ:HIST '{at}',{value}", Whole("1", (1, 1)), "Results that it keeps.")
 
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
@@ -215,14 +264,14 @@ class M8070B(HostSideBert, ScpiInstrument):
         sending = self.generator_lanes if lanes is None else tuple(lanes)
         if generate:
             for lane in sending:
-                self._generator(lane)
+                self.place_of(lane)
         if check and lanes is not None:
             self._require_analyser(lanes)
         self._set_clock()
         if generate:
             for lane in sending:
                 self._send(lane, pattern)
-            self._set(":OUTP:GLOB:STAT", self._system, "1")
+            self.outputs_are_on.set(True, self._system)
         if check:
             self._expect(pattern)
             self.align()
@@ -231,7 +280,7 @@ class M8070B(HostSideBert, ScpiInstrument):
         """Turn the generators' outputs off, and forget what was to be checked."""
         self._checking, self._aligned = "", False
         for location in self._generators.values():
-            self._set(":OUTP:STAT", location, "0")
+            self.output_is_on.set(False, location)
 
     def align(self) -> bool:
         """Set the analyser's thresholds and sampling point by what it sees; whether that succeeded.
@@ -263,8 +312,7 @@ class M8070B(HostSideBert, ScpiInstrument):
 
         :raises OutOfRangeError: outside 1e-9 to 1e-1; nothing was sent.
         """
-        self._within(ratio, 1e-9, 1e-1, "alignment threshold", "")
-        self._set_number(":INP:ALIG:EYE:THR", self._analyser, ratio)
+        self.alignment_threshold.set(ratio, self._analyser)
 
     # -- counting ------------------------------------------------------------------------------------
 
@@ -315,14 +363,12 @@ class M8070B(HostSideBert, ScpiInstrument):
         :raises OutOfRangeError: when it is out of range; nothing was sent.
         :raises UnsupportedError: when no generator drives that host lane.
         """
-        location = self._generator(lane)
-        self._within(amplitude_v, *self.amplitude_range_v, "amplitude", "V")
-        self._set_number(":SOUR:VOLT:AMPL", location, amplitude_v)
+        self.generator_amplitude_v.set(amplitude_v, lane)
         self._amplitudes_v[lane] = amplitude_v
 
     def amplitude_v(self, lane: int) -> float:
         """As set, volts."""
-        return self._session.query(f":SOUR:VOLT:AMPL? '{self._generator(lane)}'").real()
+        return self.generator_amplitude_v(lane)
 
     def set_error_insertion(self, lane: int, ratio: float | None) -> None:
         """Make a generator send this share of its bits wrong; None: none.
@@ -330,7 +376,7 @@ class M8070B(HostSideBert, ScpiInstrument):
         :raises OutOfRangeError: for what is not 1e-1, 1e-2, ... or 1e-12; nothing was sent.
         :raises UnsupportedError: when no generator drives that host lane.
         """
-        location = self._generator(lane)
+        location = self.place_of(lane)
         if not self._has_insertion:
             raise UnsupportedError(self._name, "by its option error_insertion it inserts no errors")
         if ratio is None:
@@ -350,59 +396,58 @@ class M8070B(HostSideBert, ScpiInstrument):
         read it back."""
         self._inserted.clear()
         generators = self._generators.values()
-        wanted = [("output", ":OUTP:GLOB:STAT", self._system)]
-        wanted += [("output", ":OUTP:STAT", location) for location in generators]
+        wanted = [("output", self.outputs_are_on, self._system)]
+        wanted += [("output", self.output_is_on, location) for location in generators]
         if self._has_insertion:
-            wanted += [("error insertion", ":OUTP:EINS:STAT", location) for location in generators]
-        told = self._tell_blind_first(*(f"{header} '{place}',0" for _, header, place in wanted))
+            wanted += [("error insertion", self.errors_are_inserted, location) for location in generators]
+        told = self._tell_blind_first(*(switch.to(False, place).command for _, switch, place in wanted))
         if told:
             return tuple(SafetyStep(f"{what} {place} off", told, safe=False) for what, _, place in wanted)
-        return tuple(self._turn_off(f"{what} {place} off", header, place) for what, header, place in wanted)
+        return tuple(self._turn_off(f"{what} {place} off", switch, place) for what, switch, place in wanted)
 
     # -- inside --------------------------------------------------------------------------------------
 
     def _set_insertion(self, lane: int, location: str) -> None:
         exponent = self._inserted.get(lane)
         if exponent is None:
-            self._set(":OUTP:EINS:STAT", location, "0")
+            self.errors_are_inserted.set(False, location)
             return
-        self._set(":OUTP:EINS:MODE", location, "ERAT")
-        self._set(":OUTP:EINS:RAT", location, f"RM{exponent}")
-        self._set(":OUTP:EINS:STAT", location, "1")
+        self.insertion_mode.set("ERAT", location)
+        self.insertion_ratio.set(f"RM{exponent}", location)
+        self.errors_are_inserted.set(True, location)
 
-    def _turn_off(self, action: str, header: str, place: str) -> SafetyStep:
+    def _turn_off(self, action: str, switch: BoundSetting[bool], place: str) -> SafetyStep:
         try:
-            self._session.command(f"{header} '{place}',0", check=False)
-            on = self._session.query(f"{header}? '{place}'").boolean()
+            self._session.command(switch.to(False, place).command, check=False)
+            on = switch(place)
         except InstrumentError as fault:
             return SafetyStep(action, str(fault), safe=False)
         return SafetyStep(action, "on" if on else "off", safe=not on)
 
     def _set_clock(self) -> None:
         if not self._clock_set:
-            frequency_hz = self._symbol_rate_bd * self._clock_factor
-            self._set_number(":SOUR:FREQ", self._clock_location, frequency_hz, share=_CLOCK_SHARE)
+            self.frequency_hz.set(self._symbol_rate_bd * self._clock_factor, self._clock_location)
             self._clock_set = True
 
     def _send(self, lane: int, pattern: str) -> None:
         location = self._generators[lane]
         self._set_pattern(location, pattern)
-        self._set_number(":SOUR:VOLT:AMPL", location, self._amplitudes_v[lane])
+        self.generator_amplitude_v.set(self._amplitudes_v[lane], location)
         if self._has_insertion:
             # Errors that somebody left switched on would be counted as the module's.
             self._set_insertion(lane, location)
-        self._set(":OUTP:STAT", location, "1")
+        self.output_is_on.set(True, location)
 
     def _expect(self, pattern: str) -> None:
         self._checking, self._aligned = "", False
         self._set_pattern(self._analyser, pattern)
-        self._set(":INP:CDR:STAT", self._analyser, str(int(self._recovers_clock)))
-        self._set(":CLOC:SOUR", self._analyser, "CDR" if self._recovers_clock else "SYS")
+        self.recovers_clock.set(self._recovers_clock, self._analyser)
+        self.clock_source.set("CDR" if self._recovers_clock else "SYS", self._analyser)
         self._checking = pattern
 
     def _set_pattern(self, location: str, pattern: str) -> None:
-        self._set(":DATA:LIN", location, "PAM4")
-        self._set(":DATA:LIN:PAM4:MAPP", location, "GRAY")
+        self.line_coding.set("PAM4", location)
+        self.pam4_mapping.set("GRAY", location)
         sequence = self.sequences[pattern]
         self._session.command(f":DATA:SEQ:SET '{location}',PRBS,'{sequence}'")
         reply = self._session.query(f":DATA:SEQ:SET? '{location}'")
@@ -420,12 +465,12 @@ class M8070B(HostSideBert, ScpiInstrument):
         reply = self._session.query(f"{acquisition}:ALOC? {name}")
         if parse_names(reply) != (self._analyser,):
             raise reply.garbled(f"not {self._analyser}, as was set: it reads back otherwise")
-        self._set(f"{acquisition}:AEND", self._measurement, "FDUR")
-        self._set(f"{acquisition}:DUR", self._measurement, "FTIM")
-        self._set_number(f"{acquisition}:TIME", self._measurement, gate_s)
+        self.measurement_end.set("FDUR", self._measurement)
+        self.measurement_kind.set("FTIM", self._measurement)
+        self.gate_s.set(gate_s, self._measurement)
         # One result, over all of the time, instead of a history.
-        self._set_number(f"{acquisition}:INT", self._measurement, gate_s)
-        self._set_number(f"{acquisition}:HIST", self._measurement, 1.0)
+        self.interval_s.set(gate_s, self._measurement)
+        self.history.set(1, self._measurement)
 
     def _wait_for_end(self, gate_s: float) -> None:
         limit_s = 0.1 * gate_s + _RUN_MARGIN_S
@@ -448,30 +493,15 @@ class M8070B(HostSideBert, ScpiInstrument):
     def _flag(self, what: str) -> bool:
         return self._session.query(f":STAT:INST:{what}? '{self._analyser}'").boolean()
 
-    def _set(self, header: str, location: str, value: str) -> None:
-        """Set a word, and read it back."""
-        self._session.command(f"{header} '{location}',{value}")
-        reply = self._session.query(f"{header}? '{location}'")
-        if value in ("0", "1"):
-            same = reply.boolean() is (value == "1")
-        else:
-            # Long or short, as it likes.
-            same = reply.unquoted().strip().upper().startswith(value)
-        if not same:
-            raise reply.garbled(f"not {value}, as was set: it reads back otherwise")
+    def place_of(self, channel: int) -> str:
+        """The location of the generator of a host lane.
 
-    def _set_number(self, header: str, location: str, value: float, *, share: float = 1e-3) -> None:
-        """Set a number, and read it back to within this share of it."""
-        self._session.command(f"{header} '{location}',{value:.9G}")
-        reply = self._session.query(f"{header}? '{location}'")
-        if abs(reply.real() - value) > share * value:
-            raise reply.garbled(f"not the {value:.9G} that was set: it reads back otherwise")
-
-    def _generator(self, lane: int) -> str:
-        if lane not in self._generators:
+        :raises UnsupportedError: when none drives it.
+        """
+        if channel not in self._generators:
             driven = ", ".join(map(str, self._generators))
-            raise UnsupportedError(self._name, f"its generators drive host lanes {driven}, not {lane}")
-        return self._generators[lane]
+            raise UnsupportedError(self._name, f"its generators drive host lanes {driven}, not {channel}")
+        return self._generators[channel]
 
     def _require_analyser(self, lanes: Sequence[int]) -> None:
         if not lanes or set(lanes) != {self._analyser_lane}:

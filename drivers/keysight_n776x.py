@@ -19,6 +19,7 @@ from drivers.clock import Clock
 from drivers.errors import InstrumentError, NotSettledError, OutOfRangeError
 from drivers.interfaces import Identity, SafetyStep
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import Number, Setting, Switch, set_all
 
 __all__ = ["N7761A", "N7762A", "N7764A"]
 
@@ -44,6 +45,29 @@ class _N776x(ScpiInstrument):
     speed_range_db_s: ClassVar[tuple[float, float]] = (0.1, 1000.0)
     """From memory."""
     default_slots: ClassVar[tuple[int, ...]]
+
+    power_control = Setting(
+        ":OUTP{at}:POW:CONTR {value}", Switch("0", "1"), "Whether it holds a power instead of an attenuation."
+    )
+    offset_db = Setting(
+        ":INP{at}:OFFS {value:g}DB",
+        Number("dB", (0.0, 0.0)),
+        "What is added to the attenuation shown: nothing.",
+    )
+    wavelength_nm = Setting(
+        ":INP{at}:WAV {value:.4f}NM",
+        Number("nm", wavelength_range_nm, tolerance=5e-3, reply_unit=1e9),
+        "Wavelength for which it is calibrated.",
+    )
+    speed_db_s = Setting(
+        ":INP{at}:ATT:SPE {value:.6G}", Number("dB/s", speed_range_db_s, share=0.01), "Speed of a filter."
+    )
+    attenuation_db = Setting(
+        ":INP{at}:ATT {value:.4f}DB",
+        Number("dB", attenuation_limits_db, tolerance=1.5 * _RESOLUTION_DB),
+        "Attenuation as set, without insertion loss.",
+    )
+    shutter_is_open = Setting(":OUTP{at} {value}", Switch("0", "1"), "Whether light goes through a channel.")
 
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
@@ -90,18 +114,19 @@ class _N776x(ScpiInstrument):
         :raises InstrumentReportedError: when the attenuator refuses a setting.
         :raises GarbledReplyError: when what is read back is not what was set.
         """
-        self._within(wavelength_nm, *self.wavelength_range_nm, "wavelength", "nm")
         asked = self.channels if channels is None else tuple(channels)
-        for channel, slot in [(channel, self._slot(channel)) for channel in asked]:
+        wanted = {
+            channel: (
+                self.power_control.to(False, channel),
+                self.offset_db.to(0.0, channel),
+                self.wavelength_nm.to(wavelength_nm, channel),
+                self.speed_db_s.to(self._speed_db_s, channel),
+            )
+            for channel in asked
+        }
+        for channel, settings in wanted.items():
             self._configured.discard(channel)
-            self._session.command(f":OUTP{slot}:POW:CONTR 0")
-            self._session.command(f":INP{slot}:OFFS 0DB")
-            self._session.command(f":INP{slot}:WAV {wavelength_nm:.4f}NM")
-            self._session.command(f":INP{slot}:ATT:SPE {self._speed_db_s:.6G}")
-            self._must_be(f":OUTP{slot}:POW:CONTR?", 0.0, 0.0)
-            self._must_be(f":INP{slot}:OFFS?", 0.0, 0.0)
-            self._must_be(f":INP{slot}:WAV?", wavelength_nm * 1e-9, 5e-12)
-            self._must_be(f":INP{slot}:ATT:SPE?", self._speed_db_s, 0.01 * self._speed_db_s)
+            set_all(*settings)
             self._configured.add(channel)
 
     def set_attenuation_db(self, channel: int, attenuation_db: float) -> None:
@@ -112,30 +137,22 @@ class _N776x(ScpiInstrument):
         :raises InstrumentError: when the channel was not configured: its offset is unknown.
         :raises NotSettledError: when the attenuator does not complete, or reads back another attenuation.
         """
-        slot = self._slot(channel)
-        self._within(attenuation_db, *self.attenuation_range_db, "attenuation", "dB")
+        wanted = self.attenuation_db.to(attenuation_db, channel)
         if channel not in self._configured:
             raise InstrumentError(
                 self._name, f"channel {channel} is not configured", advice="Call configure() first."
             )
         before_db = self.attenuation_db(channel)
-        self._session.command(f":INP{slot}:ATT {attenuation_db:.4f}DB")
+        wanted.send()
         self._settle(abs(attenuation_db - before_db) / self._speed_db_s)
         found_db = self.attenuation_db(channel)
         if abs(found_db - attenuation_db) > 1.5 * _RESOLUTION_DB:
             raise NotSettledError(
                 self._name,
                 f"channel {channel}: {attenuation_db:g} dB was set, {found_db:g} dB is read back",
-                command=f":INP{slot}:ATT?",
+                command=wanted.command,
                 advice="Check that nobody else controls it, and that power control and offsets are off.",
             )
-
-    def attenuation_db(self, channel: int) -> float:
-        """As set, without insertion loss, dB.
-
-        :raises OutOfRangeError: when there is no such channel.
-        """
-        return self._session.query(f":INP{self._slot(channel)}:ATT?").real()
 
     def set_shutter(self, channel: int, *, open_: bool) -> None:
         """Open or close a channel; returns when it had time to move and was read back.
@@ -143,24 +160,17 @@ class _N776x(ScpiInstrument):
         :raises OutOfRangeError: when there is no such channel.
         :raises NotSettledError: when it reads back the other way: an interlock may keep it closed.
         """
-        slot = self._slot(channel)
-        self._session.command(f":OUTP{slot} {int(open_)}")
+        wanted = self.shutter_is_open.to(open_, channel)
+        wanted.send()
         self._settle(0.0)
         if self.shutter_is_open(channel) is not open_:
-            wanted, found = ("open", "closed") if open_ else ("closed", "open")
+            asked, found = ("open", "closed") if open_ else ("closed", "open")
             raise NotSettledError(
                 self._name,
-                f"channel {channel}: the shutter was to be {wanted} and reads back {found}",
-                command=f":OUTP{slot}?",
+                f"channel {channel}: the shutter was to be {asked} and reads back {found}",
+                command=wanted.command,
                 advice="Check the remote interlock connector and the front panel.",
             )
-
-    def shutter_is_open(self, channel: int) -> bool:
-        """Whether light goes through a channel.
-
-        :raises OutOfRangeError: when there is no such channel.
-        """
-        return self._session.query(f":OUTP{self._slot(channel)}?").boolean()
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Close every shutter and set the highest attenuation, blind; then resynchronise, do it again and
@@ -177,7 +187,7 @@ class _N776x(ScpiInstrument):
         )
 
     def _make_channel_safe(self, channel: int, action: str) -> SafetyStep:
-        slot = self._slot(channel)
+        slot = self.place_of(channel)
         try:
             self._session.command(f":OUTP{slot} 0", check=False)
             self._session.command(f":INP{slot}:ATT MAX", check=False)
@@ -194,15 +204,14 @@ class _N776x(ScpiInstrument):
         self._session.wait_complete(_COMPLETION_LIMIT_S, interval_s=_COMPLETION_INTERVAL_S)
         self._clock.sleep(self._settling_s)
 
-    def _slot(self, channel: int) -> int:
+    def place_of(self, channel: int) -> str:
+        """Its slot.
+
+        :raises OutOfRangeError: when there is no such channel.
+        """
         if channel not in self._slots:
             raise OutOfRangeError(self._name, f"it has channels 1 to {len(self._slots)}, not {channel}")
-        return self._slots[channel]
-
-    def _must_be(self, query: str, wanted: float, tolerance: float) -> None:
-        reply = self._session.query(query)
-        if abs(reply.real() - wanted) > tolerance:
-            raise reply.garbled(f"not the {wanted:.6g} that was set: it reads back otherwise")
+        return str(self._slots[channel])
 
 
 class N7761A(_N776x):

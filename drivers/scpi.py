@@ -737,6 +737,20 @@ class ScpiInstrument:
         """Read its error queue empty: (code, text) pairs, the oldest first."""
         return self._session.drain_errors()
 
+    def tell(self, command: str) -> None:
+        """Send one setting, and look whether it was refused.
+
+        :raises InstrumentReportedError: when it was.
+        """
+        self._session.command(command)
+
+    def place_of(self, channel: int) -> str:
+        """What its commands call a channel (see :mod:`drivers.scpi_property`).
+
+        :raises OutOfRangeError: when it has no such channel.
+        """
+        raise OutOfRangeError(self._name, f"it has no channels, and so no channel {channel}")
+
     def _tell_blind_first(self, *commands: str) -> str:
         """Send settings that make safe blind, for nothing may come before them; then resynchronise. Returns
         "", or what keeps it from being more than blind. After "" the caller sends them again: a line that

@@ -25,6 +25,7 @@ from drivers.errors import (
 from drivers.interfaces import Controlled, Identity, SafetyStep
 from drivers.replies import Reply
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import Number, Prepared, Setting, Switch, Whole, set_all
 
 __all__ = ["Ats545", "ThermalFaultError"]
 
@@ -78,7 +79,7 @@ class Ats545(ScpiInstrument):
     """Waited after ``RSTO``: the 4 s for which it takes no command (TP04300 manual) and half a second."""
     ambient_c: ClassVar[float] = 25.0
     """What :meth:`make_safe` commands."""
-    ramp_c_per_min: ClassVar[float] = 9999.0
+    fastest_c_per_min: ClassVar[float] = 9999.0
     """Always set: a ramp that someone left in the instrument stays there, and can take hours."""
     flow_limit_s: ClassVar[float] = 3.0
     """How long :meth:`make_safe` waits for air to flow."""
@@ -86,6 +87,40 @@ class Ats545(ScpiInstrument):
     """A new set point may take this long to show in the condition register (an assumption)."""
     hot_from_c: ClassVar[float] = 30.0
     cold_to_c: ClassVar[float] = 20.0
+
+    def _set_point_range_c(self) -> tuple[float, float]:
+        return self.temperature_range_c
+
+    lower_limit_c = Setting(
+        "LLIM {value:.1f}", Number("C", (-99.0, 25.0), tolerance=0.06), "The coldest that the air may be."
+    )
+    upper_limit_c = Setting(
+        "ULIM {value:.1f}", Number("C", (25.0, 225.0), tolerance=0.06), "The hottest that the air may be."
+    )
+    air_to_dut_c = Setting(
+        "ADMD {value:.0f}", Number("C", (10.0, 300.0), tolerance=0.6), "Largest difference of air and case."
+    )
+    sensor = Setting("DSNS {value}", Whole("1", (0, 4)), "Kind of sensor on the module: 1 type T, 2 type K.")
+    case_control = Setting(
+        "DUTM {value}", Switch("0", "1"), "Whether the case follows the set point; else the air does."
+    )
+    set_point_number = Setting("SETN {value}", Whole("1", (0, 17)), "Set point: 0 hot, 1 ambient, 2 cold.")
+    ramp_c_per_min = Setting(
+        "RAMP {value:.0f}", Number("C/min", (0.0, 9999.0), tolerance=0.6), "How fast its set point moves."
+    )
+    set_point_c = Setting(
+        "SETP {value:.1f}", Number("C", _set_point_range_c, tolerance=0.06), "What is to be reached."
+    )
+    window_c = Setting(
+        "WNDW {value:.1f}", Number("C", (0.1, 9.9), tolerance=0.06), "How near the set point counts as there."
+    )
+    soak_s = Setting(
+        "SOAK {value:.0f}", Number("s", (0.0, 9999.0), tolerance=0.6), "How long it is to stay there."
+    )
+    head_is_down = Setting("HEAD {value}", Switch("0", "1"), "Whether its head is on the module.")
+    air_flows = Setting(
+        "FLOW {value}", Switch("0", "1"), "Whether air flows.", unread="the rate of the air tells it (FLWR?)"
+    )
 
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
@@ -121,7 +156,8 @@ class Ats545(ScpiInstrument):
         return (self._lowest_air_c, self._highest_air_c)
 
     def connect(self) -> Identity:
-        """Probe, check the model, go to the operator screen (4 s of dead time), clear status and faults.
+        """Probe, check the model, go to the operator screen (4 s of dead time), clear status and faults. It
+        may take no settings on another screen (an assumption).
 
         :raises WrongIdentityError: when another model answers.
         :raises ThermalFaultError: when a fault remains after clearing.
@@ -136,35 +172,29 @@ class Ats545(ScpiInstrument):
 
     def start_setpoint_c(self, temperature_c: float, *, window_c: float, soak_s: float) -> None:
         """Begin to bring the case to ``temperature_c``: limits, sensor, set point, no ramp, window, soak,
-        head down, air on; the set point is read back.
+        head down, air on; all of it is read back but the air.
 
         :raises OutOfRangeError: set point outside :attr:`temperature_range_c`, window outside 0.1 to 9.9 C,
             soak outside 0 to 9999 s; nothing was sent.
         :raises InstrumentReportedError: when it refuses one of the commands.
         :raises ThermalFaultError: when it reports a fault.
         """
-        self._within(temperature_c, *self.temperature_range_c, "set point", "C")
-        self._within(window_c, 0.1, 9.9, "window", "C")
-        self._within(soak_s, 0.0, 9999.0, "soak time", "s")
         self._command_all(
-            f"LLIM {self._lowest_air_c:.1f}",
-            f"ULIM {self._highest_air_c:.1f}",
-            f"ADMD {self._air_to_dut_limit_c:.0f}",
-            f"DSNS {self._sensor}",
-            "DUTM 1",
-            f"SETN {self._set_point_number(temperature_c)}",
-            f"RAMP {self.ramp_c_per_min:.0f}",
-            f"SETP {temperature_c:.1f}",
-            f"WNDW {window_c:.1f}",
-            f"SOAK {soak_s:.0f}",
-            "HEAD 1",
-            "FLOW 1",
+            self.lower_limit_c.to(self._lowest_air_c),
+            self.upper_limit_c.to(self._highest_air_c),
+            self.air_to_dut_c.to(self._air_to_dut_limit_c),
+            self.sensor.to(self._sensor),
+            self.case_control.to(True),
+            self.set_point_number.to(self._set_point_number(temperature_c)),
+            self.ramp_c_per_min.to(self.fastest_c_per_min),
+            self.set_point_c.to(temperature_c),
+            self.window_c.to(window_c),
+            self.soak_s.to(soak_s),
+            self.head_is_down.to(True),
+            self.air_flows.to(True),
         )
         self._sensor_selected = True
         self._old_visit_until_s = self._clock.now_s() + max(soak_s, self.condition_delay_s)
-        reply = self._session.query("SETP?")
-        if abs(reply.real() - temperature_c) > 0.06:
-            raise reply.garbled(f"not the set point {temperature_c:g} C: it reads back otherwise")
         self.check_faults()
 
     def at_temperature(self) -> bool:
@@ -197,10 +227,7 @@ class Ats545(ScpiInstrument):
         :raises GarbledReplyError: when another sensor reads back.
         """
         if not self._sensor_selected:
-            self._command_all(f"DSNS {self._sensor}")
-            reply = self._session.query("DSNS?")
-            if reply.integer(0, 9) != self._sensor:
-                raise reply.garbled(f"not sensor {self._sensor}, as was set: it reads back otherwise")
+            self._command_all(self.sensor.to(self._sensor))
             self._sensor_selected = True
         return self._temperature_c("TMPD?")
 
@@ -247,10 +274,12 @@ class Ats545(ScpiInstrument):
         if told:
             return (SafetyStep(action, told, safe=False),)
         try:
-            self._command_all(*commands)
-            case_control = self._session.query("DUTM?").boolean()
-            number = self._session.query("SETN?").integer(0, 17)
-            set_c = self._session.query("SETP?").real()
+            self._session.query("*ESR?")
+            for command in commands:
+                self.tell(command)
+            case_control = self.case_control()
+            number = self.set_point_number()
+            set_c = self.set_point_c()
             flow = self._flow()
             air_c = self.read_air_c()
         except InstrumentError as fault:
@@ -276,15 +305,21 @@ class Ats545(ScpiInstrument):
             return 0
         return 2 if temperature_c <= self.cold_to_c else 1
 
-    def _command_all(self, *commands: str) -> None:
-        self._session.query("*ESR?")
-        for command in commands:
-            self._session.command(command)
-            status = self._session.query("*ESR?").integer(0, 255)
-            if status & _REFUSED:
-                raise InstrumentReportedError(
-                    self._name, command, ((status, "command refused (event status register)"),)
-                )
+    def tell(self, command: str) -> None:
+        """Send one setting, and look into the event status register whether it was refused.
+
+        :raises InstrumentReportedError: when it was.
+        """
+        self._session.command(command)
+        status = self._session.query("*ESR?").integer(0, 255)
+        if status & _REFUSED:
+            raise InstrumentReportedError(
+                self._name, command, ((status, "command refused (event status register)"),)
+            )
+
+    def _command_all(self, *settings: Prepared) -> None:
+        self._session.query("*ESR?")  # reading clears it: what was there is none of these settings'
+        set_all(*settings)
 
     def _temperature_c(self, query: str) -> float:
         reply: Reply = self._session.query(query)

@@ -21,6 +21,7 @@ from drivers.errors import BenchError, InstrumentError, NotSettledError, OutOfRa
 from drivers.interfaces import Identity, PowerReading, SafetyStep
 from drivers.replies import Reply
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import Number, Setting, Switch, Whole, Words, set_all
 
 __all__ = ["Pm100d", "SensorInfo"]
 
@@ -69,6 +70,29 @@ class Pm100d(ScpiInstrument):
     largest_zero: ClassVar[float] = 1e-7
     """A dark offset beyond this, in W or A (which of them is uncertain; near 1300 nm they are about the
     same), was light (an assumption)."""
+
+    def wavelength_range_nm(self) -> tuple[float, float]:
+        """Wavelengths for which its sensor is calibrated, nm.
+
+        :raises InstrumentError: before :meth:`connect`.
+        """
+        if self._wavelengths_nm is None:
+            raise InstrumentError(self._name, "it is not connected", advice="Call connect() first.")
+        return self._wavelengths_nm
+
+    power_unit = Setting("SENS:POW:UNIT {value}", Words("W"), "Unit of its powers.")
+    automatic_range = Setting("SENS:POW:RANG:AUTO {value}", Switch("0", "1"), "Whether it finds its range.")
+    wavelength_nm = Setting(
+        "SENS:CORR:WAV {value:.2f}",
+        Number("nm", wavelength_range_nm, tolerance=0.51),  # some sensors know whole nanometres only
+        "Wavelength of the light.",
+    )
+    samples = Setting("SENS:AVER:COUN {value}", Whole("1", (1, most_samples)), "Samples that it averages.")
+    attenuation_db = Setting(
+        "SENS:CORR {value:g}",
+        Number("dB", (0.0, 0.0), tolerance=1e-3),
+        "Attenuation stated before the sensor: none.",
+    )
 
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
@@ -145,26 +169,18 @@ class Pm100d(ScpiInstrument):
         """
         self._checked(self.channels if channels is None else channels)
         self._within(averaging_s, self.sample_s, self.most_samples * self.sample_s, "averaging time", "s")
-        if self._wavelengths_nm is None:
-            raise InstrumentError(self._name, "it is not connected", advice="Call connect() first.")
-        self._within(wavelength_nm, *self._wavelengths_nm, "wavelength", "nm")
         samples = max(1, round(averaging_s / self.sample_s))
+        wanted = [
+            self.power_unit.to("W"),
+            self.automatic_range.to(True),
+            self.wavelength_nm.to(wavelength_nm),
+            self.samples.to(samples),
+        ]
+        if self._neutral:
+            wanted.append(self.attenuation_db.to(0.0))
         self._averaging_s = None
-        self._session.command("CONF:POW")
-        self._session.command("SENS:POW:UNIT W")
-        self._session.command("SENS:POW:RANG:AUTO 1")
-        self._session.command(f"SENS:CORR:WAV {wavelength_nm:.2f}")
-        self._session.command(f"SENS:AVER:COUN {samples}")
-        if self._neutral:
-            self._session.command("SENS:CORR 0")
-        reply = self._session.query("SENS:POW:UNIT?")
-        if reply.unquoted().upper() != "W":
-            raise reply.garbled("not W, as was set: it reads back otherwise")
-        self._must_be("SENS:POW:RANG:AUTO?", 1.0, 0.0)
-        self._must_be("SENS:CORR:WAV?", wavelength_nm, 0.51)  # some sensors know whole nanometres only
-        self._must_be("SENS:AVER:COUN?", samples, 0.0)
-        if self._neutral:
-            self._must_be("SENS:CORR?", 0.0, 1e-3)
+        self.tell("CONF:POW")
+        set_all(*wanted)
         self._averaging_s = samples * self.sample_s
 
     def read_powers_w(self, channels: Sequence[int]) -> tuple[PowerReading, ...]:
@@ -221,11 +237,6 @@ class Pm100d(ScpiInstrument):
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Nothing to turn off: a meter emits nothing. Sends nothing."""
         return ()
-
-    def _must_be(self, query: str, wanted: float, tolerance: float) -> None:
-        reply = self._session.query(query)
-        if abs(reply.real() - wanted) > tolerance:
-            raise reply.garbled(f"not the {wanted:.6g} that was set: it reads back otherwise")
 
     def _checked(self, channels: Sequence[int]) -> tuple[int, ...]:
         for channel in channels:

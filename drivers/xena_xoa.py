@@ -136,6 +136,8 @@ class XenaChassis(HostSideBert, ScpiInstrument):
         self._settle_s = duration_s("settle_s", 1.0)
         self._idle_limit_s = whole("idle_limit_s", 86_400, 10, 999_999)
         self._expecting: set[int] = set()
+        self._left_on: set[int] = set()
+        """Lanes that sent a pattern when it was connected, and still may."""
 
     @property
     def detector(self) -> str:
@@ -153,8 +155,9 @@ class XenaChassis(HostSideBert, ScpiInstrument):
         return tuple(_POLYNOMIALS)
 
     def connect(self) -> Identity:
-        """Log on, ask who it is, say who asks; see that nobody else holds the port, and that no lane sends a
-        pattern. The port is reserved when it is first set, and not before.
+        """Log on, ask who it is, say who asks; see that nobody else holds the port, and which
+        lanes were left to send a pattern: these are stopped when they would be in the way, and not before.
+        The port is reserved when it is first set.
 
         :raises ConnectionFailedError: when nothing answers.
         :raises WrongIdentityError: when something else answers than such a chassis.
@@ -181,9 +184,7 @@ class XenaChassis(HostSideBert, ScpiInstrument):
             ) from fault
         self._refuse_others()
         self._expecting.clear()
-        if self._sending():
-            self.stop_pattern()
-            self._release()
+        self._left_on = self._sending()
         return identity
 
     def identify(self) -> Identity:
@@ -205,7 +206,8 @@ class XenaChassis(HostSideBert, ScpiInstrument):
     ) -> None:
         """Send a pattern on these lanes, and expect it there; returns when ``settle_s`` have passed.
 
-        Reserves the port when that was not done. Everything set is read back.
+        Reserves the port when that was not done. Other lanes that were left to send before
+        :meth:`connect` are stopped. Everything set is read back.
 
         :raises OutOfRangeError: for lanes that it has not, or when nothing is to be started; nothing is sent.
         :raises UnsupportedError: for a pattern that the chassis or the port has not, or one other than what
@@ -221,7 +223,11 @@ class XenaChassis(HostSideBert, ScpiInstrument):
             raise OutOfRangeError(self._name, "neither sending nor checking is asked for; nothing was sent")
         chosen = self._chosen(self._lanes if lanes is None else lanes)
         self._reserve()
-        self._set_type(pattern, untouched=set(self._lanes).difference(chosen if generate else ()))
+        untouched = set(self._lanes).difference(chosen if generate else ())
+        for lane in sorted(self._left_on & untouched):
+            self._set_sending(lane, on=False)
+        self._left_on.clear()
+        self._set_type(pattern, untouched=untouched)
         if generate:
             for lane in chosen:
                 self._set_sending(lane, on=True)
@@ -238,6 +244,7 @@ class XenaChassis(HostSideBert, ScpiInstrument):
         self._expecting.clear()
         for lane in self._lanes:
             self._set_sending(lane, on=False)
+        self._left_on.clear()
 
     def measure_errors(self, lanes: Sequence[int], gate_s: float) -> tuple[LaneErrors, ...]:
         """Clear the port's counters, wait until they are renewed, and count from then on; a gate is
@@ -267,7 +274,8 @@ class XenaChassis(HostSideBert, ScpiInstrument):
 
     def read_fec_histogram(self, gate_s: float) -> FecStatistics:
         """What the FEC decoder of the port makes of framed traffic for ``gate_s`` seconds that begin after
-        the call (``counter_update_s`` at least). It needs no reservation and clears nothing.
+        the call (``counter_update_s`` at least). It needs no reservation and clears nothing, but for a
+        pattern that was left on before :meth:`connect`, which it stops.
 
         :raises OutOfRangeError: for a gate above 7 days; nothing is sent.
         :raises UnsupportedError: when the port's code is not RS(544,514).
@@ -276,7 +284,10 @@ class XenaChassis(HostSideBert, ScpiInstrument):
         """
         self._within(gate_s, 0.0, _LONGEST_GATE_S, "gate", "s")
         sending = self._sending()
-        if sending:
+        if sending and sending <= self._left_on:
+            self.stop_pattern()
+            self._release()
+        elif sending:
             raise InstrumentError(
                 self._name,
                 f"lanes {_listed(sending)} send a pattern, so that the port carries no frames",

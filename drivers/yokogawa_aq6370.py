@@ -34,17 +34,17 @@ from drivers.errors import (
 from drivers.interfaces import Identity, LaserLine, SafetyStep, Spectrum
 from drivers.replies import Reply, float64_values
 from drivers.scpi import ScpiInstrument, ScpiSession, option
+from drivers.scpi_property import Number, Setting, Switch, Words, set_all
 
 __all__ = ["AQ6370D"]
 
-_FIRST_LIMIT_S = 3.0
 _STALL_LIMIT_S = 45.0
 """The automatic offset takes some 30 s, in which nothing is answered."""
+_STALLED = " In its automatic offset it is silent for half a minute: try again then."
 _MOST_POINTS = 50_001
 _POLL_S = 0.2
-_LEVEL_SHIFT, _WAVELENGTH_SHIFT = ":SENS:CORR:LEV:SHIF", ":SENS:CORR:WAV:SHIF"
-_DFB = ":CALC:PAR:DFBL"
-_SENSITIVITIES = {"NHLD": 0, "NAUT": 1, "MID": 2, "HIGH1": 3, "HIGH2": 4, "HIGH3": 5, "NORM": 6}
+_SENSITIVITIES = ("NHLD", "NAUT", "MID", "HIGH1", "HIGH2", "HIGH3", "NORM")
+"""In the order of the numbers that they are answered with."""
 _LEVELS_DBM = (-220.0, 60.0)
 _LEVEL_AGREES_DB = 1.0
 _SIDE_MODE_AGREES_DB = 1.5
@@ -77,6 +77,66 @@ class AQ6370D(ScpiInstrument):
     """A span of 0 is another kind of measurement, and not supported."""
     resolutions_nm: ClassVar[tuple[float, ...]] = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
     """Resolution bandwidths that it has; several public drivers agree."""
+    first_contact_limit_s: float = _STALL_LIMIT_S
+    """How long :meth:`connect` waits for the first answer. An analyser that is off is known at once, for its
+    address cannot be opened; one that can be opened and says nothing may be in its automatic offset. Who
+    wants to know in seconds sets a shorter limit, and cannot tell these apart."""
+
+    offset_is_automatic = Setting(
+        ":CAL:ZERO {value}", Switch("OFF", "ON"), "Whether it takes its offset when it likes."
+    )
+    sweep_mode = Setting(":INIT:SMOD {value}", Words("SINGle=1"), "How often it sweeps: once.")
+    centre_nm = Setting(
+        ":SENS:WAV:CENT {value:.3f}NM",
+        Number("nm", wavelength_range_nm, tolerance=0.0011, reply_unit=1e9),
+        "Middle of a sweep.",
+    )
+    span_nm = Setting(
+        ":SENS:WAV:SPAN {value:.1f}NM",
+        Number("nm", span_range_nm, tolerance=0.11, reply_unit=1e9),
+        "Width of a sweep.",
+    )
+    resolution_nm = Setting(
+        ":SENS:BAND:RES {value:g}NM",
+        Number(
+            "nm", (resolutions_nm[0], resolutions_nm[-1]), among=resolutions_nm, share=0.1, reply_unit=1e9
+        ),
+        "Resolution bandwidth.",
+    )
+    sensitivity = Setting(
+        ":SENS:SENS {value}",
+        Words(*(f"{word}={number}" for number, word in enumerate(_SENSITIVITIES))),
+        "How long it averages, and so how low its noise is.",
+    )
+    points_are_automatic = Setting(
+        ":SENS:SWE:POIN:AUTO {value}", Switch("OFF", "ON"), "Whether it samples as its resolution wants it."
+    )
+    medium = Setting(":SENS:CORR:RVEL:MED {value}", Words("VACuum=1"), "Where wavelengths are those in it.")
+    active_trace = Setting(":TRAC:ACT {value}", Words("TRA=0"), "The trace that is shown and analysed.")
+    trace_a = Setting(":TRAC:ATTR:TRA {value}", Words("WRITe=0"), "What a sweep does to trace A.")
+    level_scale = Setting(":DISP:TRAC:Y1:SPAC {value}", Words("LOGarithmic=0"), "Scale of the levels.")
+    level_unit = Setting(":DISP:TRAC:Y1:UNIT {value}", Words("DBM=0"), "Unit of the levels.")
+    trace_form = Setting(
+        ":FORM:DATA {value}", Words("ASCii", "REAL,64=REAL64"), "Form of what a trace is read in."
+    )
+    level_shift_db = Setting(
+        ":SENS:CORR:LEV:SHIF {value:g}DB",
+        Number("dB", (0.0, 0.0), tolerance=1e-3),
+        "What is added to levels: nothing.",
+    )
+    wavelength_shift_nm = Setting(
+        ":SENS:CORR:WAV:SHIF {value:g}NM",
+        Number("nm", (0.0, 0.0), tolerance=1e-4, reply_unit=1e9),
+        "What is added to wavelengths: nothing.",
+    )
+    side_mode = Setting(
+        ":CALC:PAR:DFBL SMSR,SMOD,{value}", Words("SMSR1=0"), "Which side mode counts: the highest."
+    )
+    side_mode_mask_nm = Setting(
+        ":CALC:PAR:DFBL SMSR,SMAS,{value:g}NM",
+        Number("nm", (0.0, 0.0), tolerance=1e-4, reply_unit=1e9),
+        "How near the peak no side mode counts: none is too near.",
+    )
 
     def __init__(
         self, session: ScpiSession, clock: Clock, *, name: str, options: Mapping[str, object] | None = None
@@ -93,7 +153,7 @@ class AQ6370D(ScpiInstrument):
         self._within(self._offset_interval_s, 1.0, 86_400.0, "option offset_interval_s", "s")
         self._sweep_limit_s = option(self._options, "sweep_limit_s", 180.0, instrument=name)
         self._within(self._sweep_limit_s, 1.0, 3600.0, "option sweep_limit_s", "s")
-        self._logged_in = False
+        self._logged_in = self._has_answered = False
         self._limits_s: tuple[float, float] | None = None  # the session's own
         self._offset_taken_s: float | None = None
         self._sweep_nm: tuple[float, float] | None = None
@@ -106,34 +166,33 @@ class AQ6370D(ScpiInstrument):
         return self._limits_s
 
     def connect(self) -> Identity:
-        """Log in where needed, probe, check the model, clear the status, turn the automatic offset off. The
-        first answer must come in 3 s; from then on one may take half a minute, for the analyser may begin its
-        automatic offset.
+        """Log in where needed, probe, check the model, clear the status. Settings stay as they are. The first
+        answer may take :attr:`first_contact_limit_s`; later ones half a minute, for the analyser may begin
+        its automatic offset.
 
         :raises ConnectionFailedError: when nothing answers, or the login is refused.
         :raises WrongIdentityError: when another model answers.
         """
         self._sweep_nm = self._offset_taken_s = None
         session = self._session
-        time_limit_s, session.resynchronisation_limit_s = self._own_limits_s()
-        session.time_limit_s = min(time_limit_s, _FIRST_LIMIT_S)
+        _, session.resynchronisation_limit_s = self._own_limits_s()
+        session.time_limit_s = self.first_contact_limit_s
+        self._has_answered = False
         try:
-            identity = super().connect()
+            return super().connect()
         except (NoReplyError, ConnectionFailedError) as fault:
             silent = any(isinstance(one, NoReplyError) for one in (fault, fault.__cause__))
-            if session.time_limit_s >= _STALL_LIMIT_S or not silent:
+            if self._has_answered or not silent:
                 raise
+            waited_enough = self.first_contact_limit_s >= _STALL_LIMIT_S
             raise ConnectionFailedError(
                 self._name,
-                f"nothing answers at this address within {session.time_limit_s:g} s",
+                f"nothing answers at this address within {self.first_contact_limit_s:g} s"
+                + (", longer than an automatic offset takes" if waited_enough else ""),
                 command=fault.command,
-                advice="Check that the analyser is on, its address in the bench file, and its cable. In its "
-                "automatic offset it is silent for half a minute: try again then.",
+                advice="Check that the analyser is on, its address in the bench file, and its cable."
+                + ("" if waited_enough else _STALLED),
             ) from fault
-        if not self._automatic_offset:
-            self._session.command(":CAL:ZERO OFF")
-            self._must_be(":CAL:ZERO?", 0)
-        return identity
 
     def configure(self, *, centre_nm: float, span_nm: float, resolution_nm: float) -> None:
         """A single sweep of this span into trace A, in dBm, over wavelengths in vacuum; what was running is
@@ -144,48 +203,27 @@ class AQ6370D(ScpiInstrument):
         :raises InstrumentReportedError: when the analyser refuses a setting.
         :raises GarbledReplyError: when what is read back is not what was set.
         """
-        self._within(centre_nm, *self.wavelength_range_nm, "centre wavelength", "nm")
-        self._within(span_nm, *self.span_range_nm, "span", "nm")
-        if resolution_nm not in self.resolutions_nm:
-            known = ", ".join(f"{known:g}" for known in self.resolutions_nm)
-            raise OutOfRangeError(
-                self._name, f"resolution {resolution_nm:g} nm is none of {known} nm; nothing was sent"
-            )
-        self._sweep_nm = None
-        for command in (
-            ":ABOR",
-            ":INIT:SMOD SING",
-            f":SENS:WAV:CENT {centre_nm:.3f}NM",
-            f":SENS:WAV:SPAN {span_nm:.1f}NM",
-            f":SENS:BAND:RES {resolution_nm:g}NM",
-            f":SENS:SENS {self._sensitivity}",
-            ":SENS:SWE:POIN:AUTO ON",
-            ":SENS:CORR:RVEL:MED VAC",
-            ":TRAC:ACT TRA",
-            ":TRAC:ATTR:TRA WRIT",
-            ":DISP:TRAC:Y1:SPAC LOG",
-            ":DISP:TRAC:Y1:UNIT DBM",
-            f":FORM:DATA {'REAL,64' if self._binary else 'ASC'}",
-            *((f"{_LEVEL_SHIFT} 0DB", f"{_WAVELENGTH_SHIFT} 0NM") if self._neutral else ()),
-        ):
-            self._session.command(command)
-        self._must_be(":INIT:SMOD?", 1, "SING", "SINGLE")
-        self._must_be_near(":SENS:WAV:CENT?", centre_nm, 0.0011)
-        self._must_be_near(":SENS:WAV:SPAN?", span_nm, 0.11)
-        self._must_be_near(":SENS:BAND:RES?", resolution_nm, 0.1 * resolution_nm)
-        self._must_be(":SENS:SENS?", _SENSITIVITIES[self._sensitivity], self._sensitivity)
-        self._must_be(":SENS:SWE:POIN:AUTO?", 1, "ON")
-        self._must_be(":SENS:CORR:RVEL:MED?", 1, "VAC", "VACUUM")
-        self._must_be(":TRAC:ACT?", 0, "TRA")
-        self._must_be(":TRAC:ATTR:TRA?", 0, "WRIT", "WRITE")
-        self._must_be(":DISP:TRAC:Y1:SPAC?", 0, "LOG", "LOGARITHMIC")
-        self._must_be(":DISP:TRAC:Y1:UNIT?", 0, "DBM")
-        form = self._session.query(":FORM:DATA?")
-        if form.unquoted().upper() not in ({"REAL,64", "REAL64"} if self._binary else {"ASC", "ASCII"}):
-            raise form.garbled("not the form that was set: it reads back otherwise")
+        wanted = [
+            self.sweep_mode.to("SING"),
+            self.centre_nm.to(centre_nm),
+            self.span_nm.to(span_nm),
+            self.resolution_nm.to(resolution_nm),
+            self.sensitivity.to(self._sensitivity),
+            self.points_are_automatic.to(True),
+            self.medium.to("VAC"),
+            self.active_trace.to("TRA"),
+            self.trace_a.to("WRIT"),
+            self.level_scale.to("LOG"),
+            self.level_unit.to("DBM"),
+            self.trace_form.to("REAL,64" if self._binary else "ASC"),
+        ]
+        if not self._automatic_offset:
+            wanted.insert(0, self.offset_is_automatic.to(False))
         if self._neutral:
-            self._must_be_zero(f"{_LEVEL_SHIFT}?", 1e-3)
-            self._must_be_zero(f"{_WAVELENGTH_SHIFT}?", 1e-13)
+            wanted += [self.level_shift_db.to(0.0), self.wavelength_shift_nm.to(0.0)]
+        self._sweep_nm = None
+        self.tell(":ABOR")
+        set_all(*wanted)
         self._sweep_nm = (centre_nm - span_nm / 2.0, centre_nm + span_nm / 2.0)
         self._resolution_nm = resolution_nm
 
@@ -231,12 +269,7 @@ class AQ6370D(ScpiInstrument):
         spectrum = self.sweep()
         self._session.command(":CALC:CAT DFBL")
         if self._neutral:
-            self._session.command(f"{_DFB} SMSR,SMOD,SMSR1")
-            self._session.command(f"{_DFB} SMSR,SMAS,0NM")
-            mode = self._session.query(f"{_DFB}? SMSR,SMOD")
-            if mode.unquoted().upper() not in {"SMSR1", "0", "+0"}:
-                raise mode.garbled("not the SMSR1 that was set: it reads back otherwise")
-            self._must_be_zero(f"{_DFB}? SMSR,SMAS", 1e-13)
+            set_all(self.side_mode.to("SMSR1"), self.side_mode_mask_nm.to(0.0))
         self._session.command(":CALC")
         reply = self._session.query(":CALC:DATA?")
         return _laser_line(reply, spectrum)
@@ -257,6 +290,7 @@ class AQ6370D(ScpiInstrument):
 
     def _allow_for_stalls(self) -> None:
         """It has answered: when it is silent from now on, it may be in its automatic offset."""
+        self._has_answered = True
         time_limit_s, resynchronisation_limit_s = self._own_limits_s()
         self._session.time_limit_s = max(time_limit_s, _STALL_LIMIT_S)
         self._session.resynchronisation_limit_s = max(resynchronisation_limit_s, 2.0 * _STALL_LIMIT_S)
@@ -333,22 +367,6 @@ class AQ6370D(ScpiInstrument):
             command=command,
             advice="Check that nobody else controls it; with binary_traces, try ASCII.",
         )
-
-    def _must_be(self, query: str, number: int, *words: str) -> None:
-        """A setting reads back as its number or as one of its words: firmware differs."""
-        reply = self._session.query(query)
-        if reply.unquoted().upper() not in {str(number), f"+{number}", *words}:
-            raise reply.garbled(f"not the {words[0] if words else number} that was set")
-
-    def _must_be_zero(self, query: str, tolerance: float) -> None:
-        reply = self._session.query(query)
-        if abs(reply.real()) > tolerance:
-            raise reply.garbled("not the 0 that was set: it reads back otherwise")
-
-    def _must_be_near(self, query: str, wanted_nm: float, tolerance_nm: float) -> None:
-        reply = self._session.query(query)
-        if abs(reply.real() * 1e9 - wanted_nm) > tolerance_nm:
-            raise reply.garbled(f"not the {wanted_nm:g} nm that were set: it reads back otherwise")
 
 
 def _laser_line(reply: Reply, spectrum: Spectrum) -> LaserLine:

@@ -47,13 +47,13 @@ def expect_set(wire, *commands):
 
 def connect(wire, osa):
     wire.expect(("*IDN?", IDN), (":SYST:ERR?", OK))
-    expect_set(wire, "*CLS", ":CAL:ZERO OFF")
-    wire.expect((":CAL:ZERO?", "0"))
+    expect_set(wire, "*CLS")
     return osa.connect()
 
 
 SETTINGS = [
     ":ABOR",
+    ":CAL:ZERO OFF",
     ":INIT:SMOD SING",
     ":SENS:WAV:CENT 1310.000NM",
     ":SENS:WAV:SPAN 2.0NM",
@@ -67,6 +67,7 @@ SETTINGS = [
     ":DISP:TRAC:Y1:UNIT DBM",
 ]
 READ_BACK = [
+    (":CAL:ZERO?", "0"),
     (":INIT:SMOD?", "1"),
     (":SENS:WAV:CENT?", "+1.31000000E-006"),
     (":SENS:WAV:SPAN?", "+2.00000000E-009"),
@@ -85,11 +86,10 @@ UNSHIFT = [":SENS:CORR:LEV:SHIF 0DB", ":SENS:CORR:WAV:SHIF 0NM"]
 UNSHIFTED = [(":SENS:CORR:LEV:SHIF?", "+0.00E+000"), (":SENS:CORR:WAV:SHIF?", "+0.00E+000")]
 
 
-def configure(wire, osa, form="ASC", read_back="ASCII", after_queries=True):
-    if after_queries:
-        wire.expect((":SYST:ERR?", OK))
-    expect_set(wire, *SETTINGS, f":FORM:DATA {form}", *UNSHIFT)
-    wire.expect(*READ_BACK, (":FORM:DATA?", read_back), *UNSHIFTED)
+def configure(wire, osa, form="ASC", read_back="ASCII", automatic_offset=False):
+    turned_off = 0 if automatic_offset else 1
+    expect_set(wire, SETTINGS[0], *SETTINGS[2 - turned_off :], f":FORM:DATA {form}", *UNSHIFT)
+    wire.expect(*READ_BACK[1 - turned_off :], (":FORM:DATA?", read_back), *UNSHIFTED)
     osa.configure(centre_nm=1310.0, span_nm=2.0, resolution_nm=0.05)
 
 
@@ -119,7 +119,7 @@ def test_it_serves_the_role_and_making_it_sends_nothing(wire, osa):
 
 def test_connect_without_login(wire, osa):
     assert connect(wire, osa).model == "AQ6370D"
-    assert wire.limits_ms["*IDN?"] == 3_000  # of a silent one a bench is to know soon
+    assert wire.limits_ms["*IDN?"] == 45_000  # it may be in its automatic offset when it is met
     assert wire.limits_ms["*CLS"] == 45_000  # the automatic offset may stall it for half a minute
 
 
@@ -128,8 +128,7 @@ def test_connect_on_a_raw_socket_logs_in_once(wire, osa):
     wire.expect(('OPEN "anonymous"', "AUTHENTICATE CRAM-MD5.\r"), (" ", "ready\r"))
     connect(wire, osa)
     wire.expect(("*IDN?", IDN), (":SYST:ERR?", OK))
-    expect_set(wire, "*CLS", ":CAL:ZERO OFF")
-    wire.expect((":CAL:ZERO?", "0"))
+    expect_set(wire, "*CLS")
     osa.connect()
 
 
@@ -146,13 +145,25 @@ def test_a_refused_login(wire, osa, answers):
 
 
 @pytest.mark.parametrize("address", ["GPIB0::1::INSTR", "TCPIP0::osa::10001::SOCKET"])
-def test_a_silent_analyser_is_known_in_seconds(wire, osa, no_reply, address):
+@pytest.mark.parametrize(("limit_s", "said"), [(None, "longer than an automatic offset"), (3.0, "try again")])
+def test_a_silent_analyser(wire, osa, no_reply, address, limit_s, said):
     wire.resource_name = address
     first = 'OPEN "anonymous"' if address.endswith("SOCKET") else "*IDN?"
     wire.expect((first, no_reply))
-    with pytest.raises(ConnectionFailedError, match=r"within 3 s.*automatic offset"):
+    osa.first_contact_limit_s = limit_s or osa.first_contact_limit_s
+    with pytest.raises(ConnectionFailedError, match=f"within {limit_s or 45:g} s.*{said}"):
         osa.connect()
-    assert wire.limits_ms[first] == 3_000
+    assert wire.limits_ms[first] == 1_000 * (limit_s or 45)
+
+
+def test_an_analyser_in_its_automatic_offset_is_waited_for(wire, osa, no_reply):
+    osa.first_contact_limit_s = 3.0
+    wire.expect(("*IDN?", no_reply))
+    with pytest.raises(ConnectionFailedError, match="automatic offset"):
+        osa.connect()
+    del osa.first_contact_limit_s
+    wire.expect_resynchronisation(IDN, no_error=OK)
+    connect(wire, osa)
 
 
 def test_after_the_login_it_may_stall(wire, osa, no_reply):
@@ -177,7 +188,7 @@ def test_automatic_offset_by_option(wire, scripted_session, counting_clock):
     wire.expect(("*IDN?", IDN), (":SYST:ERR?", OK))
     expect_set(wire, "*CLS")
     osa.connect()
-    configure(wire, osa, after_queries=False)
+    configure(wire, osa, automatic_offset=True)
     expect_sweep(wire, offset=False)
     osa.sweep()
 
@@ -195,7 +206,7 @@ def test_configure(wire, osa):
 
 def test_configure_reads_words_back_too(wire, osa):
     expect_set(wire, *SETTINGS, ":FORM:DATA ASC", *UNSHIFT)
-    words = ["SINGLE", None, None, None, "MID", "ON", "VACuum", "TRA", "WRIT", "LOG", '"DBM"']
+    words = ["OFF", "SINGLE", None, None, None, "MID", "ON", "VACuum", "TRA", "WRIT", "LOG", '"DBM"']
     wire.expect(
         *[(query, word or reply) for (query, reply), word in zip(READ_BACK, words, strict=True)],
         (":FORM:DATA?", "ASC"),
@@ -272,7 +283,7 @@ def test_sweep_takes_the_offset_when_it_is_due(wire, osa, counting_clock):
 def test_sweep_of_binary_traces(wire, scripted_session, counting_clock):
     wire.resource_name = "GPIB0::1::INSTR"
     osa = AQ6370D(scripted_session, counting_clock, name="osa", options={"binary_traces": True})
-    configure(wire, osa, form="REAL,64", read_back="REAL,64", after_queries=False)
+    configure(wire, osa, form="REAL,64", read_back="REAL,64")
 
     def block(values, count=21):
         return b"#3%03d" % (8 * count) + struct.pack(f"<{count}d", *values[:count]) + b"\n"
@@ -302,7 +313,7 @@ def rising(first_nm, step_nm):
     ],
 )
 def test_wavelengths_that_are_no_sweep(wire, osa, wavelengths):
-    configure(wire, osa, after_queries=False)
+    configure(wire, osa)
     expect_sweep(wire, offset=True, wavelengths=wavelengths)
     with pytest.raises(GarbledReplyError, match=r"no sweep of 1309 to 1311 nm"):
         osa.sweep()
@@ -311,7 +322,7 @@ def test_wavelengths_that_are_no_sweep(wire, osa, wavelengths):
 
 @pytest.mark.parametrize("level", ["+1.0E+002", "-3.0E+002"])
 def test_levels_that_are_no_dbm(wire, osa, level):
-    configure(wire, osa, after_queries=False)
+    configure(wire, osa)
     expect_sweep(wire, offset=True, powers=",".join(["-60.0"] * 20 + [level]))
     with pytest.raises(GarbledReplyError, match="levels in dBm"):
         osa.sweep()
@@ -320,7 +331,7 @@ def test_levels_that_are_no_dbm(wire, osa, level):
 def test_a_sweep_that_does_not_end_is_aborted(wire, scripted_session, counting_clock):
     wire.resource_name = "GPIB0::1::INSTR"
     osa = AQ6370D(scripted_session, counting_clock, name="osa", options={"sweep_limit_s": 1.0})
-    configure(wire, osa, after_queries=False)
+    configure(wire, osa)
     expect_offset(wire)
     wire.expect((NOW, "0"), (":SYST:ERR?", OK))
     expect_set(wire, ":INIT")
@@ -336,7 +347,7 @@ def test_sweep_before_configuring(wire, osa):
 
 
 def test_laser_line(wire, osa):
-    configure(wire, osa, after_queries=False)
+    configure(wire, osa)
     expect_sweep(wire, offset=True)
     wire.expect((":SYST:ERR?", OK))
     expect_set(wire, ":CALC:CAT DFBL", ":CALC:PAR:DFBL SMSR,SMOD,SMSR1", ":CALC:PAR:DFBL SMSR,SMAS,0NM")

@@ -28,6 +28,22 @@ def expect_all(wire, *commands):
         wire.expect((command, None), ("*ESR?", "0"))
 
 
+def expect_set_point(wire, *, temperature_c=70.0, number=0, soak_s=60.0, **replies):
+    """All that a set point takes; ``replies``: what reads back otherwise, the last that is asked."""
+    expect_all(
+        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", f"SETN {number}",
+        "RAMP 9999", f"SETP {temperature_c:.1f}", "WNDW 1.0", f"SOAK {soak_s:.0f}", "HEAD 1", "FLOW 1",
+    )  # fmt: skip
+    answers = {
+        "LLIM": "-40.0", "ULIM": "85.0", "ADMD": "50", "DSNS": "1", "DUTM": "1", "SETN": str(number),
+        "RAMP": "9999", "SETP": f"{temperature_c:.1f}", "WNDW": "1.0", "SOAK": f"{soak_s:.0f}", "HEAD": "1",
+    }  # fmt: skip
+    for word, answer in answers.items():
+        wire.expect((f"{word}?", replies.get(word, answer)))
+        if word in replies:
+            return
+
+
 def test_connect_observes_the_dead_time(wire, thermal, counting_clock):
     assert isinstance(thermal, Thermal)
     assert isinstance(thermal, CaseSensor)
@@ -47,23 +63,33 @@ def test_connect_observes_the_dead_time(wire, thermal, counting_clock):
 
 @pytest.mark.parametrize(("temperature_c", "number"), [(70.0, 0), (30.0, 0), (25.0, 1), (20.0, 2), (-5.0, 2)])
 def test_start_setpoint(wire, thermal, temperature_c, number):
-    expect_all(
-        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", f"SETN {number}",
-        "RAMP 9999", f"SETP {temperature_c:.1f}", "WNDW 1.0", "SOAK 60", "HEAD 1", "FLOW 1",
-    )  # fmt: skip
-    wire.expect(("SETP?", f"{temperature_c:.1f}"), ("EROR?", "0"), ("TMPD?", "69.9"))
+    expect_set_point(wire, temperature_c=temperature_c, number=number)
+    wire.expect(("EROR?", "0"), ("TMPD?", "69.9"))
     thermal.start_setpoint_c(temperature_c, window_c=1.0, soak_s=60.0)
     assert thermal.read_case_c() == 69.9  # the sensor was selected already
 
 
-def test_set_point_that_reads_back_otherwise(wire, thermal):
-    expect_all(
-        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", "SETN 0", "RAMP 9999", "SETP 70.0",
-        "WNDW 1.0", "SOAK 60", "HEAD 1", "FLOW 1",
-    )  # fmt: skip
-    wire.expect(("SETP?", "25.0"))
-    with pytest.raises(GarbledReplyError):
+@pytest.mark.parametrize(
+    ("word", "reply"),
+    [
+        ("LLIM", "-99.0"),
+        ("ULIM", "225.0"),
+        ("ADMD", "300"),
+        ("DSNS", "2"),
+        ("DUTM", "0"),
+        ("SETN", "1"),
+        ("RAMP", "10.0"),
+        ("SETP", "25.0"),
+        ("WNDW", "9.9"),
+        ("SOAK", "0"),
+        ("HEAD", "0"),
+    ],
+)
+def test_a_setting_that_reads_back_otherwise(wire, thermal, word, reply):
+    expect_set_point(wire, **{word: reply})
+    with pytest.raises(GarbledReplyError, match="reads back otherwise") as caught:
         thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=60.0)
+    assert caught.value.command == f"{word}?"
 
 
 @pytest.mark.parametrize("status", ["32", "16", "4"])
@@ -117,7 +143,7 @@ def test_the_sensor_of_the_bench_file_is_selected(wire, scripted_session, counti
 
 def test_another_sensor_that_reads_back_is_selected_anew_at_the_next_reading(wire, thermal):
     select_sensor(wire, read_back="0")
-    with pytest.raises(GarbledReplyError, match="not sensor 1"):
+    with pytest.raises(GarbledReplyError, match="not the 1 that was set"):
         thermal.read_case_c()
     wire.expect_resynchronisation(IDN, error_query=None)
     select_sensor(wire)
@@ -214,11 +240,8 @@ def test_make_safe_of_a_source_that_does_not_answer_still_tells_it(wire, thermal
 
 
 def begin(wire, thermal, *, soak_s):
-    expect_all(
-        wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", "SETN 0", "RAMP 9999", "SETP 70.0",
-        "WNDW 1.0", f"SOAK {soak_s:.0f}", "HEAD 1", "FLOW 1",
-    )  # fmt: skip
-    wire.expect(("SETP?", "70.0"), ("EROR?", "0"))
+    expect_set_point(wire, soak_s=soak_s)
+    wire.expect(("EROR?", "0"))
     thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=soak_s)
 
 

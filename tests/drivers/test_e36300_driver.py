@@ -23,6 +23,7 @@ def expect_limits(wire, *, protection="OFF"):
         "CURR 3.0000,(@1)", "VOLT:PROT 3.7000,(@1)", f"CURR:PROT:STAT {protection},(@1)", "VOLT:SENS EXT,(@1)"
     )
     wire.expect(("CURR? (@1)", "+3.00000000E+00"), ("VOLT:PROT? (@1)", "+3.70000000E+00"))
+    wire.expect(("CURR:PROT:STAT? (@1)", "1" if protection == "ON" else "0"), ("VOLT:SENS? (@1)", "EXT"))
 
 
 LIMITS = {"current_limit_a": 3.0, "overvoltage_v": 3.7, "remote_sense": True}
@@ -38,6 +39,13 @@ def test_connect(wire, supply):
 def test_configure_output(wire, supply):
     expect_limits(wire)
     supply.configure_output(1, **LIMITS)
+
+
+def test_a_sense_that_reads_back_otherwise(wire, supply):
+    expect_limits(wire)
+    wire.script[-1] = ("VOLT:SENS? (@1)", "INT")
+    with pytest.raises(GarbledReplyError, match="not the EXT that was set"):
+        supply.configure_output(1, **LIMITS)
 
 
 def test_overcurrent_protection_is_an_option(wire, scripted_session, counting_clock):

@@ -49,6 +49,10 @@ class Talk:
         self._wire.expect((query, reply))
         self._unknown = True
 
+    def resets(self):
+        self._wire.expect(("*RST", None), ("*ESR?", "0"), ("*OPC", None), ("*ESR?", "0"), ("*ESR?", "1"))
+        self._unknown = True
+
     def operates(self, command, *, polls=1, errors=()):
         """An operation: its end is polled for, then the queue is read."""
         self._wire.expect((command, None), ("*ESR?", "128"), ("*OPC", None))
@@ -85,10 +89,14 @@ def clock_reads_back(talk, trigger="FPAN", slot=1, divider="SUB4"):
     talk.asks(":TRIG:SOUR?", trigger)
     talk.asks(":TRIG:BWL?", "CLOC")
     talk.asks(f":CREC{slot}:SOUR?", "OPT")
+    talk.asks(f":CREC{slot}:CRAT?", "5.3125E+10")
+    talk.asks(f":CREC{slot}:ODR:AUTO?", "0")
     talk.asks(f":CREC{slot}:ODR?", divider)
 
 
-def up_to_the_clock(talk, *, source="CHAN1A", others=("1B", "1C", "1D")):
+def up_to_the_clock(talk, *, source="CHAN1A", others=("1B", "1C", "1D"), reset=True):
+    if reset:
+        talk.resets()
     talk.sets(":ACQ:STOP", ":SYST:MODE EYE")
     talk.asks(":SYST:MODE?", "EYE")
     names = sorted([*others, source[4:]])
@@ -101,13 +109,13 @@ def up_to_the_clock(talk, *, source="CHAN1A", others=("1B", "1C", "1D")):
     talk.sets(":TRIG:SOUR FPAN", ":TRIG:BWL CLOC", ":CREC1:SOUR OPT", ":CREC1:CRAT 5.312500E+10")
     talk.sets(":CREC1:ODR:AUTO OFF", ":CREC1:ODR SUB4")
     clock_reads_back(talk)
-    talk.asks(":CREC1:CRAT?", "5.3125E+10")
 
 
 def locks(talk, *, symbols=65535):
     talk.operates(":CREC1:REL", polls=3)
     talk.asks(":CREC1:LOCK?", "1")
     talk.sets(":TRIG:PLEN:AUT OFF", f":TRIG:PLEN {symbols}")
+    talk.asks(":TRIG:PLEN:AUT?", "0")
     talk.asks(":TRIG:PLEN?", str(symbols))
     talk.operates(":TRIG:PLOC ON", polls=2)
     talk.asks(":TRIG:PLOC?", "1")
@@ -132,20 +140,19 @@ def sets_tdecq(talk, *, source="CHAN1A", edition=("OFF", "OFF", ())):
 
 
 def configure(talk, scope, channel=1, *, source="CHAN1A", others=("1B", "1C", "1D"), symbols=65535, **more):
-    up_to_the_clock(talk, source=source, others=others)
+    up_to_the_clock(talk, source=source, others=others, reset=not scope._is_reset)
     locks(talk, symbols=symbols)
     talk.operates(":SYST:AUT")
     sets_tdecq(talk, source=source, **more)
     scope.configure(channel, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=symbols)
 
 
-def test_it_serves_the_role_and_connecting_resets_it(wire, talk, make):
+def test_it_serves_the_role_and_connecting_sets_nothing(wire, talk, make):
     scope = make()
     assert isinstance(scope, Oscilloscope)
     assert scope.channels == (1, 2, 3, 4)
     wire.expect(("*IDN?", IDN), (ERRORS, '-113,"old"'), (ERRORS, OK))
     talk.sets("*CLS")
-    wire.expect(("*RST", None), ("*ESR?", "0"), ("*OPC", None), ("*ESR?", "0"), ("*ESR?", "1"))
     assert scope.connect().model == "N1010A"
     assert scope.errors_at_connect == ((-113, "old"),)
 
@@ -170,6 +177,7 @@ def test_another_channel_edition_filter_and_clock_by_options(talk, make):
         trigger_source="clock_recovery",
         output_clock_divider=1,
     )
+    talk.resets()
     talk.sets(":ACQ:STOP", ":SYST:MODE EYE")
     talk.asks(":SYST:MODE?", "EYE")
     shows(talk, ["2A", "2B"], "2B")
@@ -181,10 +189,10 @@ def test_another_channel_edition_filter_and_clock_by_options(talk, make):
     talk.sets(":TRIG:SOUR CREC", ":TRIG:BWL CLOC", ":CREC3:SOUR OPT", ":CREC3:CRAT 5.312500E+10")
     talk.sets(":CREC3:ODR:AUTO OFF", ":CREC3:ODR UNIT")
     clock_reads_back(talk, "CREC", 3, "UNIT")
-    talk.asks(":CREC3:CRAT?", "5.3125E+10")
     talk.operates(":CREC3:REL")
     talk.asks(":CREC3:LOCK?", "1")
     talk.sets(":TRIG:PLEN:AUT OFF", ":TRIG:PLEN 8191")
+    talk.asks(":TRIG:PLEN:AUT?", "0")
     talk.asks(":TRIG:PLEN?", "8191")
     talk.operates(":TRIG:PLOC ON")
     talk.asks(":TRIG:PLOC?", "1")
@@ -234,7 +242,7 @@ def test_a_clock_that_searches_for_ever_is_given_up(talk, make, counting_clock):
     talk.asks(":CREC1:LOCK?", "0")
     with pytest.raises(NotSettledError, match="not within 60 s"):
         make().configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
-    assert counting_clock.now_s() == pytest.approx(60.0)
+    assert counting_clock.now_s() == pytest.approx(60.0 + 0.5)  # the reset's half second
 
 
 def test_a_pattern_that_is_not_there_says_what_to_check(talk, make):
@@ -242,6 +250,7 @@ def test_a_pattern_that_is_not_there_says_what_to_check(talk, make):
     talk.operates(":CREC1:REL")
     talk.asks(":CREC1:LOCK?", "1")
     talk.sets(":TRIG:PLEN:AUT OFF", ":TRIG:PLEN 65535")
+    talk.asks(":TRIG:PLEN:AUT?", "0")
     talk.asks(":TRIG:PLEN?", "65535")
     talk.operates(":TRIG:PLOC ON")
     talk.asks(":TRIG:PLOC?", "0")
@@ -262,11 +271,48 @@ def test_autoscale_is_tried_again_and_then_given_up(talk, make):
     assert scope.autoscales_failed == 2
 
 
+def test_it_is_reset_before_it_is_first_set_and_anew_after_a_connection(wire, talk, make):
+    scope = make()
+    configure(talk, scope)
+    configure(talk, scope, 2, source="CHAN1B", others=("1A", "1C", "1D"))
+    assert wire.sent.count("*RST") == 1
+    wire.expect(("*IDN?", IDN), (ERRORS, OK), ("*CLS", None), (ERRORS, OK))
+    scope.connect()
+    talk._unknown = False
+    configure(talk, scope)
+    assert wire.sent.count("*RST") == 2
+
+
+def test_a_reading_tells_how_often_autoscale_failed_before_it(talk, make):
+    scope = make()
+    up_to_the_clock(talk)
+    locks(talk)
+    talk.operates(":SYST:AUT", errors=['-200,"failed"'])
+    talk.sets(":ACQ:STOP")
+    talk.operates(":SYST:AUT")
+    sets_tdecq(talk)
+    scope.configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
+    talk.sets(":ACQ:STOP", ":ACQ:CDIS", ":MEAS:EYE:OER:SOUR1 CHAN1A", ":MEAS:EYE:OER")
+    locked(talk)
+    talk.sets(":LTES:ACQ:CTYP:PATT 4", ":LTES:ACQ:STAT ON")
+    talk.asks(":LTES:ACQ:CTYP:PATT?", "4")
+    talk.operates(":ACQ:RUN")
+    locked(talk)
+    identifies(talk, ":MEAS:EYE:OER", "CORR")
+    talk.asks(":MEAS:EYE:OER?", "5.0")
+    (reading,) = scope.measure(1, ["extinction_ratio_db"])
+    assert reading == EyeReading("extinction_ratio_db", 5.0, autoscales_failed=1)
+    configure(talk, scope)
+    assert (scope._failed_autoscales, scope.autoscales_failed) == (0, 1)
+
+
 def test_a_setting_that_is_refused_or_does_not_take_is_found(wire, talk, make):
-    wire.expect((":ACQ:STOP", None), (ERRORS, '-221,"Settings conflict"'), (ERRORS, OK))
+    talk.resets()
+    wire.expect((ERRORS, OK), (":ACQ:STOP", None), (ERRORS, '-221,"Settings conflict"'), (ERRORS, OK))
     with pytest.raises(InstrumentReportedError, match="-221"):
         make().configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
-    talk.sets(":ACQ:STOP", ":SYST:MODE EYE")
+    wire.expect(("*RST", None), ("*ESR?", "0"), ("*OPC", None), ("*ESR?", "1"), (ERRORS, OK))
+    wire.expect((":ACQ:STOP", None), (ERRORS, OK), (":SYST:MODE EYE", None), (ERRORS, OK))
     talk.asks(":SYST:MODE?", "OSC")
     with pytest.raises(GarbledReplyError, match="EYE"):
         make().configure(1, wavelength_nm=1311.0, symbol_rate_bd=BAUD, pattern_symbols=65535)
@@ -593,6 +639,7 @@ def test_an_invalid_waveform_gives_the_instrument_s_reason(talk, capturing):
 
 
 def measures_noise(talk, noise="1.2E-05", power="2.0E-07"):
+    talk.resets()
     talk.sets(":ACQ:STOP", ":TRIG:PLOC OFF", ":TRIG:SOUR FRUN", ":SYST:MODE OSC", ":CHAN1A:DISP ON")
     talk.sets(":CHAN1A:WAV:VAL 1.310000E-06")
     talk.asks(":CHAN1A:WAV:VAL?", "1.31E-06")

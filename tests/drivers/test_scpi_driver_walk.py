@@ -9,6 +9,7 @@ import pytest
 from drivers import interfaces
 from drivers.catalogue import DRIVERS, check_options, info, load, names
 from drivers.errors import BenchError, InstrumentError
+from drivers.scpi_property import BoundReading, Reading
 
 VISA_DRIVERS = [name for name in names() if info(name).transport == "visa"]
 SERIAL_DRIVERS = [name for name in names() if info(name).transport == "serial"]
@@ -23,6 +24,7 @@ PROTOCOLS = {
     "thermal": interfaces.Thermal,
     "case_sensor": interfaces.CaseSensor,
     "host_board": interfaces.HostBoard,
+    "reference_tx": interfaces.ReferenceTransmitter,
     "operator": interfaces.Operator,
 }
 
@@ -37,7 +39,7 @@ def test_class_serves_its_roles_and_is_documented(name):
     assert inspect.getdoc(driver)
     assert "ever run on hardware" in (inspect.getdoc(inspect.getmodule(driver)) or "") + driver.__doc__
     for member_name, member in public_members(driver).items():
-        if inspect.isfunction(member) or isinstance(member, property):
+        if inspect.isfunction(member) or isinstance(member, property | Reading):
             assert inspect.getdoc(member), f"{name}.{member_name} has no docstring"
     for role in info(name).roles:
         wanted = [
@@ -55,7 +57,9 @@ def test_signatures_take_what_the_role_asks(name):
             if member_name.startswith("_"):
                 continue
             asked = inspect.signature(member).parameters
-            offered = inspect.signature(getattr(driver, member_name)).parameters
+            found = getattr(driver, member_name)
+            called = BoundReading.__call__ if isinstance(found, Reading) else found
+            offered = inspect.signature(called).parameters
             assert list(asked) == list(offered)[: len(asked)], f"{name}.{member_name}"
 
 
@@ -103,6 +107,7 @@ ARGUMENTS = {
     "route": {"routes": {1: 17}},
     "output_of": {"source": 1},
     "configure_output": {"channel": 1, "current_limit_a": 1.0, "overvoltage_v": 4.0, "remote_sense": True},
+    "tell": {"command": "*CLS"},
     "set_voltage_v": {"channel": 1, "voltage_v": 3.3},
     "set_output": {"channel": 1, "on": True},
     "start_setpoint_c": {"temperature_c": 25.0, "window_c": 1.0, "soak_s": 1.0},
@@ -177,6 +182,14 @@ def check_every_method(driver, name):
             assert bool(steps) is EMITS_NOTHING.isdisjoint(info(name).roles)
         elif member_name == "drain_errors" and name in WITHOUT_ERROR_QUEUE:
             assert driver.drain_errors() == ()
+        elif isinstance(member, Reading):
+            asked = getattr(driver, member_name)
+            arguments = (1,) if "{at}" in member.query else ()
+            with pytest.raises(InstrumentError):
+                asked(*arguments)
+        elif member_name == "place_of":
+            with pytest.raises(InstrumentError):
+                driver.place_of(99)
         elif inspect.isfunction(member):
             taken = inspect.signature(member).parameters
             known = ARGUMENTS.get(member_name, {"channel": 1})

@@ -109,12 +109,26 @@ def test_planes_and_lanes(make_chassis):
     assert "0/0" in chassis.detector
 
 
-def test_connect_stops_a_pattern_that_was_left_on_and_does_not_keep_the_port(wire, make_chassis):
+def test_a_pattern_that_was_left_on_is_stopped_where_another_lane_is_started(wire, make_chassis):
+    chassis = make_chassis()
+    wire.expect(*LOG_ON, *WHO, RELEASED, sends(1, True), sends(2, True))
+    chassis.connect()
+    wire.expect(BY_YOU, *set_sending(2, False), IS_TYPE, *set_sending(1, True))
+    chassis.start_pattern("PRBS31Q", lanes=[1])
+    wire.expect(BY_YOU, IS_TYPE, *set_sending(2, True))
+    chassis.start_pattern("PRBS31Q", lanes=[2])  # lane 1 is this session's own
+
+
+def test_a_pattern_that_was_left_on_is_stopped_where_frames_are_counted(wire, make_chassis):
+    chassis = make_chassis()
     wire.expect(*LOG_ON, *WHO, RELEASED, sends(1, True), sends(2, False))
+    chassis.connect()
+    wire.expect(sends(1, True), sends(2, False))
     wire.expect(RELEASED, ("0/0 P_RESERVATION RESERVE", OK), BY_YOU)
     wire.expect(*set_sending(1, False), *set_sending(2, False))
     wire.expect(BY_YOU, ("0/0 P_RESERVATION RELEASE", OK), RELEASED)
-    make_chassis().connect()
+    wire.expect(fec(1000, 10), fec(2000, 20))
+    assert chassis.read_fec_histogram(1.0).histogram[:2] == (1000, 10)
 
 
 def test_connect_to_a_port_of_another_user(wire, make_chassis):

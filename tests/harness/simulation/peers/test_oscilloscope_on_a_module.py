@@ -124,18 +124,21 @@ def test_a_captured_lane_has_the_tdecq_that_the_oscilloscope_shows(lab):
     with ModulePrbs(lab.module, side=Side.MEDIA) as bert:
         bert.start_pattern("PRBS13Q", check=False)
         configure(lab, 3, 8191)
-        captured = lab.scope.capture(3)
+        captures = [lab.scope.capture(3) for _ in range(4)]
         (shown,) = lab.scope.measure(3, ["tdecq_db"])
         (beam,) = lab.plant.light("oscilloscope", 3)
-    wave = Waveform(np.array(captured.samples_w), captured.samples_per_ui, captured.symbol_rate_bd)
-    result = tdecq(
-        wave,
-        symbols_of(beam.signal.streams[0]),
-        reference_filter_applied=captured.filtered,
-        scope_noise_w=12e-6,
-        method=EDITION_2017,
-    )
-    assert result.tdecq_db == pytest.approx(shown.value, abs=0.15)
+    # One period of 8191 symbols has a TDECQ that noise spreads by 0.085 dB (one sigma): four of them.
+    results = [
+        tdecq(
+            Waveform(np.array(one.samples_w), one.samples_per_ui, one.symbol_rate_bd),
+            symbols_of(beam.signal.streams[0]),
+            reference_filter_applied=one.filtered,
+            scope_noise_w=12e-6,
+            method=EDITION_2017,
+        ).tdecq_db
+        for one in captures
+    ]
+    assert np.mean(results) == pytest.approx(shown.value, abs=0.15)
 
 
 def test_a_lane_that_is_switched_off_is_dark(lab):

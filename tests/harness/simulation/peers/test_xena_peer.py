@@ -119,7 +119,9 @@ def test_a_reservation_outlives_its_session_for_its_owner(small_bench, lanes, an
     with pytest.raises(InUseError, match="lanewise"):
         another_user(owner="Bob").connect()
     again = another_user()
-    again.connect()  # stops the pattern that was left on
+    again.connect()  # who looks changes nothing
+    assert lanes.host_signal(1) is not TRAFFIC
+    assert again.read_fec_histogram(1.0).codewords > 0  # stops the pattern that was left on
     assert lanes.host_signal(1) is TRAFFIC
     another_user(owner="Bob").connect()
 
