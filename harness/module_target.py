@@ -112,7 +112,7 @@ def open_target(text: str, options: TargetOptions | None = None) -> Iterator[Mod
         without_bench(text, replace(chosen, up=False))
         opened = _open_served(text.removeprefix(_SERVED), chosen)
     elif is_bench(text):
-        opened = _open_on_bench(load_bench(find_bench_file(text)), chosen)
+        opened = _open_on_bench(load_bench(find_bench_file(text), from_history=False), chosen)
     else:
         without_bench(text, chosen)
         opened = _open_dump(text)

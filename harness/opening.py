@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from drivers.catalogue import DRIVERS, load
@@ -27,6 +28,13 @@ from harness.bench_file.reading import BenchSpec, InstrumentSpec
 OPEN_LIMIT_S = 5.0
 
 
+class SupportsClose(Protocol):
+    """What is closed with the bench."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class Backend(Protocol):
     """Where sessions come from."""
 
@@ -42,6 +50,9 @@ class Backend(Protocol):
 
     def smbus(self, address: str) -> SmbusLike:
         """Open a bus (``i2c:1``)."""
+
+    def sysfs_file(self, address: str) -> str:
+        """Where a file of sysfs is (``/sys/...``). Its driver opens it."""
 
     def close(self) -> None:
         """Close the libraries."""
@@ -71,14 +82,21 @@ class LabBackend:
         self.clock: Clock = self._remote_clock(spec) if spec.clock == "remote" else WallClock(stop)
         self._library = spec.visa_library
         self._manager: Any = None
+        self._lock = threading.Lock()
 
     def visa_resource(self, address: str) -> Any:
         """Open a resource with the VISA library that the bench file names."""
         import pyvisa
 
-        if self._manager is None:
-            self._manager = pyvisa.ResourceManager(self._library)
-        return self._manager.open_resource(address, open_timeout=int(OPEN_LIMIT_S * 1000))
+        with self._lock:
+            if self._manager is None:
+                self._manager = pyvisa.ResourceManager(self._library)
+        # A session over the network shares nothing with another one, and one whose host is gone takes its
+        # time to open. What hangs on an adapter of this computer is opened one after the other: libraries
+        # look through their adapters for it.
+        alone = contextlib.nullcontext() if address.upper().startswith("TCPIP") else self._lock
+        with alone:
+            return self._manager.open_resource(address, open_timeout=int(OPEN_LIMIT_S * 1000))
 
     def serial_port(self, address: str) -> SerialPort:
         """Open a line, for us alone where the system can, or a socket."""
@@ -92,6 +110,10 @@ class LabBackend:
 
         bus: SmbusLike = SMBus(int(address.removeprefix("i2c:")))
         return bus
+
+    def sysfs_file(self, address: str) -> str:
+        """This computer's own."""
+        return address
 
     def close(self) -> None:
         """Close the VISA library's sessions, and the connection to a remote clock."""
@@ -113,6 +135,8 @@ class _Io:
         self._backend = backend
         self.sessions: list[ScpiSession | LineSession] = []
         self.buses: dict[str, I2cBus] = {}
+        self.files: list[SupportsClose] = []
+        self._buses_lock = threading.Lock()
 
     @property
     def clock(self) -> Clock:
@@ -131,6 +155,8 @@ class _Io:
                 stack.callback(bus.close)
             for session in self.sessions:
                 stack.callback(session.close)
+            for file in self.files:
+                stack.callback(file.close)
 
     def instrument(self, spec: InstrumentSpec) -> Instrument:
         info = DRIVERS[spec.driver]
@@ -160,11 +186,19 @@ class _Io:
         return instrument
 
     def _open_i2c(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
-        bus = self.buses.get(spec.address)
-        if bus is None:
-            bus = I2cBus(self._backend.smbus(spec.address), self.clock, name=spec.role)
-            self.buses[spec.address] = bus
+        with self._buses_lock:  # two boards may sit on one bus
+            bus = self.buses.get(spec.address)
+            if bus is None:
+                bus = I2cBus(self._backend.smbus(spec.address), self.clock, name=spec.role)
+                self.buses[spec.address] = bus
         instrument: Instrument = driver(bus, self.clock, name=spec.role, options=spec.options)
+        return instrument
+
+    def _open_file(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
+        path = self._backend.sysfs_file(spec.address)
+        board = driver(path, self.clock, name=spec.role, options=spec.options)
+        self.files.append(board)
+        instrument: Instrument = board
         return instrument
 
     def _open_person(self, driver: Callable[..., Any], spec: InstrumentSpec) -> Instrument:
@@ -175,6 +209,7 @@ class _Io:
         "visa": _open_visa,
         "serial": _open_serial,
         "i2c": _open_i2c,
+        "file": _open_file,
         "person": _open_person,
     }
 
@@ -194,26 +229,58 @@ def open_bench(spec: BenchSpec, stop: StopFlag | None = None, backend: Backend |
     return bench
 
 
+class Opening:
+    """A bench that is being opened, one instrument after the other or several at the same time.
+
+    :raises BenchError: when there is nothing to open it over, such as a simulated bench that cannot be made.
+    """
+
+    def __init__(self, spec: BenchSpec, stop: StopFlag | None = None, backend: Backend | None = None) -> None:
+        self.spec = spec
+        self._stop = stop or StopFlag()
+        self._io = _Io(backend or bench_backend(spec, self._stop))
+        self._instruments: dict[str, Instrument] = {}
+
+    @property
+    def own_roles(self) -> tuple[str, ...]:
+        """Roles with an instrument of their own, in the bench file's order."""
+        return tuple(role for role, part in self.spec.instruments.items() if not part.shared_with)
+
+    def open(self, role: str) -> Instrument:
+        """Open the instrument of one of :attr:`own_roles`. Nothing is asked of it. May be called by several
+        threads, each for a role of its own.
+
+        :raises BenchError: when it cannot be opened.
+        """
+        instrument = self._io.instrument(self.spec.instruments[role])
+        self._instruments[role] = instrument
+        return instrument
+
+    def bench(self, *, without: Collection[str] = ()) -> Bench:
+        """The bench with what is open, but for the roles ``without``. Closing it closes these too."""
+        opened = {role: self._instruments[role] for role in self.own_roles if role in self._instruments}
+        for role, part in self.spec.instruments.items():
+            if part.shared_with in opened:
+                opened[role] = opened[part.shared_with]
+        left_out = {*without, *(r for r, p in self.spec.instruments.items() if p.shared_with in without)}
+        ordered = {
+            role: opened[role] for role in self.spec.instruments if role in opened and role not in left_out
+        }
+        return Bench(self.spec, self._io, self._stop, ordered)
+
+
 def open_what_can_be(
     spec: BenchSpec, stop: StopFlag | None = None, backend: Backend | None = None
 ) -> tuple[Bench, dict[str, BenchError]]:
     """Open a bench as far as it goes; also returns why some roles could not be opened."""
-    flag = stop or StopFlag()
-    io = _Io(backend or bench_backend(spec, flag))
-    instruments: dict[str, Instrument] = {}
+    opening = Opening(spec, stop, backend)
     faults: dict[str, BenchError] = {}
-    for role, part in spec.instruments.items():
-        if part.shared_with:
-            continue
+    for role in opening.own_roles:
         try:
-            instruments[role] = io.instrument(part)
+            opening.open(role)
         except BenchError as fault:
             faults[role] = fault
-    for role, part in spec.instruments.items():
-        if part.shared_with in instruments:
-            instruments[role] = instruments[part.shared_with]
-    ordered = {role: instruments[role] for role in spec.instruments if role in instruments}
-    return Bench(spec, io, flag, ordered), faults
+    return opening.bench(), faults
 
 
 def open_served_module(address: str, stop: StopFlag | None = None) -> tuple[SmbusLike, ModulePins, Clock]:

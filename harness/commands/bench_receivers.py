@@ -78,8 +78,8 @@ def _row(bench: Bench, spec: BenchSpec, path: OpticalPath) -> tuple[str, str, st
 
 def _launched_dbm(spec: BenchSpec, source: Port) -> float | None:
     """What the bench file states of a source; None: nothing."""
-    reference = spec.simulation.reference if spec.simulation is not None else None
-    return reference.average_power_dbm if reference is not None and source.role == REFERENCE else None
+    part = spec.instruments.get(source.role)
+    return part.launch_power_dbm if part is not None else None
 
 
 def _power(launched_dbm: float | None, least_db: float, most_db: float) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from harness.simulation.world import Event, World, ns_from_s
 
-__all__ = ["Faulted", "Running", "WireFaults"]
+__all__ = ["Faulted", "Running", "RunningFaults", "WireFaults"]
 
 NOT_A_NUMBER = 9.91e37  # SCPI-99 vol. 1, 7.2.1.5
 OTHER_IDENTITY = "Another Maker,OTHER-1,0,0"
@@ -47,14 +47,25 @@ class Running:
     end: Event | None
 
 
-class WireFaults:
-    """The faults of one instrument. ``went_on``: called when it stops being busy."""
+class RunningFaults:
+    """The faults of one instrument that have begun, by kind, each until its count or its time is over.
 
-    def __init__(self, world: World, role: str, went_on: Callable[[], None]) -> None:
+    ``kinds``: those that there can be; ``of``: of what, for the error; ``ended``: called with each that ends.
+    """
+
+    def __init__(
+        self, world: World, kinds: Collection[str], of: str, ended: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._world = world
-        self._role = role
-        self._went_on = went_on
+        self._kinds = kinds
+        self._of = of
+        self._ended = ended
         self._running: dict[str, Running] = {}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Those that run."""
+        return tuple(self._running)
 
     def start(self, kind: str, *, count: int = 0, for_s: float = 0.0, delay_s: float = 0.0) -> None:
         """Begin a fault, or begin it anew: for ``count`` replies and ``for_s`` seconds, whichever ends first
@@ -62,8 +73,8 @@ class WireFaults:
 
         :raises ValueError: for a kind that there is not.
         """
-        if kind not in KINDS:
-            raise ValueError(f"{kind!r} is no fault on the wire; there are {', '.join(KINDS)}")
+        if kind not in self._kinds:
+            raise ValueError(f"{kind!r} is no fault {self._of}; there are {', '.join(self._kinds)}")
         self.stop(kind)
         end = self._world.after(for_s, lambda: self.stop(kind)) if for_s > 0.0 else None
         self._running[kind] = Running(count, delay_s, end)
@@ -75,8 +86,31 @@ class WireFaults:
             return
         if fault.end is not None:
             fault.end.cancel()
-        if kind == "busy":
-            self._went_on()
+        self._ended(kind)
+
+    def strikes(self, kind: str) -> bool:
+        """Whether a fault takes this reply."""
+        fault = self._running.get(kind)
+        if fault is None:
+            return False
+        if fault.left:
+            fault.left -= 1
+            if not fault.left:
+                self.stop(kind)
+        return True
+
+    @property
+    def delay_s(self) -> float:
+        """How much later than usual something is taken up."""
+        return self._running["slow"].delay_s if "slow" in self._running else 0.0
+
+
+class WireFaults(RunningFaults):
+    """The faults of one instrument. ``went_on``: called when it stops being busy."""
+
+    def __init__(self, world: World, role: str, went_on: Callable[[], None]) -> None:
+        super().__init__(world, KINDS, "on the wire", lambda kind: went_on() if kind == "busy" else None)
+        self._role = role
 
     @property
     def is_busy(self) -> bool:
@@ -88,48 +122,32 @@ class WireFaults:
         end = self._running["busy"].end
         return self._world.now_ns + _FAR_NS if end is None else end.when_ns
 
-    @property
-    def delay_s(self) -> float:
-        """How much later than usual a message is taken up."""
-        return self._running["slow"].delay_s if "slow" in self._running else 0.0
-
     def identity(self, text: str, other: str = OTHER_IDENTITY) -> str:
         """Who it says that it is: ``text``, or ``other``."""
-        return other if self._strikes("wrong_identity") else text
+        return other if self.strikes("wrong_identity") else text
 
     def reply(self, data: bytes, end: bytes) -> Faulted | None:
         """What leaves instead of the reply ``data``; None: the reply as it is."""
         if not self._running:
             return None
-        if self._strikes("time_out"):
+        if self.strikes("time_out"):
             return Faulted(b"")
         made = data
         if ("nan" in self._running) and (numbers := _without_numbers(data)) is not None:
-            self._strikes("nan")
+            self.strikes("nan")
             made = numbers
-        if self._strikes("garbles"):
+        if self.strikes("garbles"):
             draw, now_ns = self._world.noise.uniform, self._world.now_ns
             letters = _MARKS if len(data) <= _SHORT_BYTES else _PRINTABLE
             made = bytes(
                 letters[int(len(letters) * draw(self._role, "garble", now_ns, place))]
                 for place in range(len(data))
             )
-        if self._strikes("disconnects"):
+        if self.strikes("disconnects"):
             return Faulted(made[: max(1, len(made) // 2)], hangs_up=True)
-        if self._strikes("wrong_terminator"):
+        if self.strikes("wrong_terminator"):
             return Faulted(made + b"\r")
         return None if made is data else Faulted(made + end)
-
-    def _strikes(self, kind: str) -> bool:
-        """Whether a fault takes this reply."""
-        fault = self._running.get(kind)
-        if fault is None:
-            return False
-        if fault.left:
-            fault.left -= 1
-            if not fault.left:
-                self.stop(kind)
-        return True
 
 
 def _without_numbers(data: bytes) -> bytes | None:

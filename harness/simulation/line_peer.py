@@ -29,6 +29,7 @@ class LineClient:
         self._peer = peer
         self._input = bytearray()
         self._output = bytearray()
+        self._overlong = False  # what comes up to the next line feed belongs to a line that was given up
         self.lost = False
         self.waiting = 0
 
@@ -41,12 +42,17 @@ class LineClient:
 
     def hand_on(self) -> None:
         """Lines that are complete go to the peer, as long as not too many wait there."""
+        if self._overlong:
+            _, ended, rest = bytes(self._input).partition(b"\n")
+            self._input[:] = rest
+            self._overlong = not ended
         while not self.is_full and (end := self._input.find(b"\n")) >= 0:
             line = self._input[:end].decode("latin-1")
             del self._input[: end + 1]
             self._peer.submit(self, line.strip("\r"))
         if not self.is_full and len(self._input) > _LONGEST_LINE_BYTES:
             self._input.clear()
+            self._overlong = True
 
     @property
     def is_full(self) -> bool:

@@ -29,14 +29,18 @@ class HostSurroundings(Protocol):
         """What the host sends on host lane 1..; None: nothing."""
 
 
-class ModuleBody(Protocol):
+class Launcher(Protocol):
+    """What sends light into the bench's fibres."""
+
+    def launched(self, port: int) -> tuple[Beam, ...]:
+        """Light that leaves it in its transmitting fibre 1.. (``module.tx1``), at TP2."""
+
+
+class ModuleBody(Launcher, Protocol):
     """What the bench feels of a module."""
 
     def consumption_w(self) -> float:
         """Electrical power it draws now, watts; 0 without supply."""
-
-    def launched(self, port: int) -> tuple[Beam, ...]:
-        """Light that leaves the module in its transmitting fibre 1.. (``module.tx1``), at TP2."""
 
     def supply_changed(self) -> None:
         """Called after the voltage at the connector changed (power on, off, brown-out)."""

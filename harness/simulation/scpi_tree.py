@@ -214,6 +214,7 @@ class Client:
         self._marks_end = marks_end
         self._input = bytearray()
         self._output = bytearray()
+        self._overlong = False  # what comes up to the next line feed belongs to a line that was given up
         self.lost = False
         self.waiting = 0
         self.waiting_queries = 0
@@ -229,6 +230,10 @@ class Client:
 
     def hand_on(self) -> None:
         """Messages that are complete go to the peer, as long as not too many wait there."""
+        if self._overlong:
+            _, ended, rest = bytes(self._input).partition(b"\n")
+            self._input[:] = rest
+            self._overlong = not ended
         while not self.is_full and (length := self._input.find(b"\n")) >= 0:
             message = self._input[:length].strip().decode("latin-1")
             del self._input[: length + 1]
@@ -238,6 +243,7 @@ class Client:
                 self._peer.submit(self, message)
         if not self.is_full and len(self._input) > _LONGEST_MESSAGE_BYTES:
             self._input.clear()
+            self._overlong = True
             self._peer.report(ScpiError(-363))
 
     @property
@@ -278,6 +284,7 @@ class Client:
 
     def device_clear(self) -> None:
         """Drop input, output and work under way for this client."""
+        self._overlong = False
         self._input.clear()
         self._output.clear()
         self._peer.abort(self)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from harness.simulation.faults import RunningFaults
 from harness.simulation.world import NS_PER_S, World, ns_from_s
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ class SimulatedI2cBus:
         self._bit_ns = 0 if bitrate_hz is None else NS_PER_S // bitrate_hz
         self._targets: dict[int, I2cTarget] = {}
         self._open = True
-        self._fault = ""
-        self._fault_left = 0
-        self._delay_ns = 0
+        self._faults = RunningFaults(world, (*_ERRNOS, "slow"), "of a two-wire bus")
         self.transactions = 0
         self.messages = 0
 
@@ -101,35 +100,28 @@ class SimulatedI2cBus:
 
         :raises ValueError: for a kind that there is not.
         """
-        if kind not in (*_ERRNOS, "slow"):
-            raise ValueError(f"{kind!r} is no fault of a two-wire bus; there are slow, {', '.join(_ERRNOS)}")
-        if kind == "slow":
-            self._delay_ns = ns_from_s(delay_s)
-        else:
-            self._fault, self._fault_left = kind, count
-        if for_s > 0.0:
-            self._world.after(for_s, self._recover)
+        self._faults.start(kind, count=count, for_s=for_s, delay_s=delay_s)
 
-    def _recover(self) -> None:
-        self._fault, self._delay_ns = "", 0
+    def recover(self, kind: str = "") -> None:
+        """What went wrong goes wrong no more: one kind, or all."""
+        for running in self._faults.kinds if not kind else (kind,):
+            self._faults.stop(running)
+
+    def failing(self) -> tuple[str, ...]:
+        """What goes wrong now, by kind."""
+        return self._faults.kinds
 
     def _suffer(self) -> None:
-        """The fault, if there is one.
+        """The faults, if there are any.
 
         :raises OSError: as Linux says it.
         """
-        if self._delay_ns:
-            self._world.advance_to(self._world.now_ns + self._delay_ns)
-        if not self._fault:
-            return
-        number = _ERRNOS[self._fault]
-        if self._fault == "time_out":
-            self._world.advance_to(self._world.now_ns + _HELD_NS)
-        if self._fault_left:
-            self._fault_left -= 1
-            if not self._fault_left:
-                self._fault = ""
-        raise OSError(number, os.strerror(number))
+        self._world.advance_to(self._world.now_ns + ns_from_s(self._faults.delay_s))
+        for kind, number in _ERRNOS.items():
+            if self._faults.strikes(kind):
+                if kind == "time_out":
+                    self._world.advance_to(self._world.now_ns + _HELD_NS)
+                raise OSError(number, os.strerror(number))
 
     def transfer(self, messages: Sequence[BusMessage]) -> list[bytes]:
         """Transfer messages in one transaction; returns the bytes of each read, in order.
@@ -146,7 +138,7 @@ class SimulatedI2cBus:
             if not self._open:
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             self.transactions += 1
-            if self._fault or self._delay_ns:
+            if self._faults.kinds:
                 self._suffer()
             try:
                 for address, content in messages:

@@ -140,6 +140,8 @@ def test_each_driver_over_visa_knows_the_model_it_is_named_after() -> None:
     models = {
         "keysight-n7744c": Identity("Keysight Technologies", "N7744C", "1", "1"),
         "keysight-n7745c": Identity("Agilent Technologies", "N7745A", "1", "1"),
+        "keysight-8163b": Identity("Agilent Technologies", "8163B", "1", "1"),
+        "keysight-8164b": Identity("HEWLETT-PACKARD", "8164A", "1", "1"),
         "polatis": Identity("Huber+Suhner Polatis", "6000n-32x32", "1", "1"),
         "keysight-e36312a": Identity("Keysight Technologies", "E36312A", "1", "1"),
         "thorlabs-pm100d": Identity("Thorlabs", "PM100D", "1", "1"),

@@ -21,8 +21,18 @@ def build_module(
     host: HostSurroundings | None = None,
     name: str = "module",
     specimen: int = 0,
+    looks_when_asked: bool = False,
 ) -> AnyModule:
     """A module of this profile; arguments as of
     :class:`harness.simulation.module.simulated_module.SimulatedModule`."""
-    kind = StoredModule if profile.memory.stands_still else SimulatedModule
-    return kind(world, profile, surroundings, host=host, name=name, specimen=specimen)
+    if profile.memory.stands_still:  # and looks at nothing
+        return StoredModule(world, profile, surroundings, host=host, name=name, specimen=specimen)
+    return SimulatedModule(
+        world,
+        profile,
+        surroundings,
+        host=host,
+        name=name,
+        specimen=specimen,
+        looks_when_asked=looks_when_asked,
+    )

@@ -51,7 +51,8 @@ _PROGRAM_CORRUPT, _TOO_HOT = 3, 6
 class SimulatedModule:
     """One module of a profile: specimen number ``specimen``, which draws its natural spread (launch power,
     calibration, durations) whatever the world's seed; the same module on another bench stays the same module.
-    ``name`` tells modules in one world apart and keys what varies with time.
+    ``name`` tells modules in one world apart and keys what varies with time. ``looks_when_asked``: as of
+    :class:`harness.simulation.module.monitoring.polling.Polling`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SimulatedModule:
         host: HostSurroundings | None = None,
         name: str = "module",
         specimen: int = 0,
+        looks_when_asked: bool = False,
     ) -> None:
         self.name = name
         self.profile = profile
@@ -133,7 +135,7 @@ class SimulatedModule:
             name=name,
             flat=self._flat,
         )
-        self._polling = Polling(world, profile.management, self._look)
+        self._polling = Polling(world, profile.management, self._look, when_asked=looks_when_asked)
 
         self._cdb = Cdb(
             world,
@@ -173,6 +175,7 @@ class SimulatedModule:
         """Whether IntL is low: a flag that is not masked is set."""
         if not self._machine.state.answers:
             return False
+        self._polling.asked()
         return self._flags.interrupting()
 
     # -- the module as a body --------------------------------------------------------------------------
@@ -224,6 +227,7 @@ class SimulatedModule:
 
     def before_host_read(self, page: int, first: int, last: int) -> None:
         """Bring up to date what is put together when it is read."""
+        self._polling.asked()
         self._monitoring.before_host_read(page, first, last)
 
     def after_host_read(self, page: int, first: int, last: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from harness.simulation.failing import Failing
 from harness.simulation.host_lanes import HostLanes
 from harness.simulation.peers.attenuator import AttenuatorPeer
 from harness.simulation.peers.espec import ChamberPeer
@@ -13,6 +14,7 @@ from harness.simulation.peers.m8070b import M8070bPeer
 from harness.simulation.peers.oscilloscope import OscilloscopePeer
 from harness.simulation.peers.pm100d import Pm100dPeer
 from harness.simulation.peers.power_meter import PowerMeterPeer
+from harness.simulation.peers.power_meter_mainframe import MainframePeer
 from harness.simulation.peers.spectrum_analyser import SpectrumAnalyserPeer
 from harness.simulation.peers.supply import SupplyPeer
 from harness.simulation.peers.switch import SwitchPeer
@@ -25,7 +27,7 @@ from harness.simulation.world import World
 __all__ = ["PEERS", "SimulatedInstrument", "SimulatedSurroundings", "Surroundings", "as_stated", "build_peer"]
 
 
-class SimulatedInstrument(Peer, Protocol):
+class SimulatedInstrument(Peer, Failing, Protocol):
     """What any of them can do: be connected to, and go wrong."""
 
     def die(self) -> None:
@@ -33,9 +35,6 @@ class SimulatedInstrument(Peer, Protocol):
 
     def garble(self, *, on: bool = True) -> None:
         """From now on (or no more) its replies are garbage."""
-
-    def fail(self, kind: str, *, count: int = 0, for_s: float = 0.0, delay_s: float = 0.0) -> None:
-        """From now on something goes wrong (:mod:`harness.simulation.faults`)."""
 
 
 class Surroundings(Protocol):
@@ -82,6 +81,12 @@ PEERS: Mapping[str, _Factory] = {
     "keysight-n7745c": lambda world, around, role, options: PowerMeterPeer(
         world, around.fibres, role=role, **{"model": "N7745C", "ports": 8, **options}
     ),
+    "keysight-8163b": lambda world, around, role, options: MainframePeer(
+        world, around.fibres, role=role, **{"model": "8163B", **options}
+    ),
+    "keysight-8164b": lambda world, around, role, options: MainframePeer(
+        world, around.fibres, role=role, **{"model": "8164B", **options}
+    ),
     "thorlabs-pm100d": lambda world, around, role, options: Pm100dPeer(
         world, around.fibres, role=role, **options
     ),
@@ -118,6 +123,8 @@ PEERS: Mapping[str, _Factory] = {
 
 
 _AS_STATED: Mapping[str, tuple[str, ...]] = {
+    "keysight-8163b": ("sensors",),
+    "keysight-8164b": ("sensors",),
     "keysight-m8070b": ("generators", "generator_lanes", "analyser", "analyser_lane", "clock", "system"),
 }
 

@@ -360,6 +360,11 @@ class M8070bPeer(ScpiPeer):
     def _plan_look(self) -> None:
         self._look_event = self.world.at((self.world.now_ns // _LOOK_NS + 1) * _LOOK_NS, self._look)
 
+    def revived(self) -> None:
+        """A checker that runs is looked at again."""
+        if self._look_event is None and self._checker.running:
+            self._plan_look()
+
     def _look(self) -> None:
         self._look_event = None
         if self._checker.running and not self.silent:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from drivers.units import dbm_from_w, w_from_dbm
 from harness.simulation.ports import Fibres
 from harness.simulation.scpi_tree import After, Call, ScpiError, ScpiPeer
-from harness.simulation.world import World
+from harness.simulation.world import Event, World
 
 __all__ = ["Pm100dPeer"]
 
@@ -22,6 +23,7 @@ _RANGES_DBM = (-50.0, -40.0, -30.0, -20.0, -10.0, 0.0, 5.0)
 _FLAGS = 1 | 32
 _ZEROING_S = 2.0
 _ZERO_SATURATES_W = 1e-5
+_MEASURED = 1 << 9  # of the operation register: a new value is there (which bit it is: from a public driver)
 _RESPONSIVITY_SLOPE_PER_NM = 4.5e-4  # relative, of an InGaAs detector between 1310 nm and 1550 nm
 
 
@@ -32,7 +34,8 @@ class Pm100dPeer(ScpiPeer):
     deviation of a single sample in the dark, watts; ``dark_w`` the largest dark offset before zeroing, watts;
     ``flags``: what the sensor can, as in ``SYST:SENS:IDN?``. Zeroing takes away what it sees, light too.
     Wavelengths are in nanometres and take no suffix; ``READ?`` lasts as long as its average, and as long
-    again when the automatic range has to change.
+    again when the automatic range has to change. ``FETCh?`` waits for a measurement that
+    ``INITiate`` has begun.
     """
 
     def __init__(
@@ -56,6 +59,9 @@ class Pm100dPeer(ScpiPeer):
         self._zero_w = 0.0
         self._zeroing = False
         self._last_w: float | None = None
+        self._measuring: Event | None = None
+        self._operation = 0
+        self._transitions = {"PTRansition": 0x7FFF, "NTRansition": 0}
         self.reset()
         self._declare()
 
@@ -70,26 +76,33 @@ class Pm100dPeer(ScpiPeer):
 
     def _declare(self) -> None:
         self.query("SYSTem:SENSor:IDN", lambda _: self._sensor)
-        self.query("SENSe:CORRection:WAVelength", self._wavelength)
-        self.setting("SENSe:CORRection:WAVelength", self._set_wavelength)
-        self.query("SENSe:POWer[:DC]:UNIT", lambda _: "W" if self._in_watts else "DBM")
-        self.setting("SENSe:POWer[:DC]:UNIT", self._set_unit)
-        self.query("SENSe:POWer[:DC]:RANGe:AUTO", lambda _: str(int(self._auto_range)))
-        self.setting("SENSe:POWer[:DC]:RANGe:AUTO", self._set_auto_range)
-        self.query("SENSe:POWer[:DC]:RANGe[:UPPer]", lambda _: _nr3(w_from_dbm(self._range_dbm)))
-        self.setting("SENSe:POWer[:DC]:RANGe[:UPPer]", self._set_range)
-        self.query("SENSe:AVERage[:COUNt]", lambda _: str(self._count))
-        self.setting("SENSe:AVERage[:COUNt]", self._set_count)
-        self.query("SENSe:CORRection[:LOSS[:INPut[:MAGNitude]]]", lambda _: _nr3(self._attenuation_db))
-        self.setting("SENSe:CORRection[:LOSS[:INPut[:MAGNitude]]]", self._set_attenuation)
-        self.setting("CONFigure[:SCALar][:POWer]", Call.end)
+        self.query("[:SENSe]:CORRection:WAVelength", self._wavelength)
+        self.setting("[:SENSe]:CORRection:WAVelength", self._set_wavelength)
+        self.query("[:SENSe]:POWer[:DC]:UNIT", lambda _: "W" if self._in_watts else "DBM")
+        self.setting("[:SENSe]:POWer[:DC]:UNIT", self._set_unit)
+        self.query("[:SENSe]:POWer[:DC]:RANGe:AUTO", lambda _: str(int(self._auto_range)))
+        self.setting("[:SENSe]:POWer[:DC]:RANGe:AUTO", self._set_auto_range)
+        self.query("[:SENSe]:POWer[:DC]:RANGe[:UPPer]", lambda _: _nr3(w_from_dbm(self._range_dbm)))
+        self.setting("[:SENSe]:POWer[:DC]:RANGe[:UPPer]", self._set_range)
+        self.query("[:SENSe]:AVERage[:COUNt]", lambda _: str(self._count))
+        self.setting("[:SENSe]:AVERage[:COUNt]", self._set_count)
+        self.query("[:SENSe]:CORRection[:LOSS[:INPut[:MAGNitude]]]", lambda _: _nr3(self._attenuation_db))
+        self.setting("[:SENSe]:CORRection[:LOSS[:INPut[:MAGNitude]]]", self._set_attenuation)
+        self.setting("CONFigure[:SCALar][:POWer]", self._abort)
         self.query("CONFigure", lambda _: "POW")
         self.query("READ", self._read)
         self.query("MEASure[:SCALar][:POWer]", self._read)
         self.query("FETCh", self._fetch)
-        self.setting("SENSe:CORRection:COLLect:ZERO:INITiate", self._start_zero)
-        self.query("SENSe:CORRection:COLLect:ZERO:STATe", lambda _: str(int(self._zeroing)))
-        self.query("SENSe:CORRection:COLLect:ZERO[:MAGNitude]", lambda _: _nr3(self._zero_w))
+        self.setting("INITiate[:IMMediate]", self._initiate)
+        self.setting("MEASure[:SCALar][:POWer]", self._initiate)
+        self.setting("ABORt", self._abort)
+        self.query("STATus:OPERation[:EVENt]", self._operation_event)
+        for edge in self._transitions:
+            self.query(f"STATus:OPERation:{edge}", partial(self._edge, edge))
+            self.setting(f"STATus:OPERation:{edge}", partial(self._set_edge, edge))
+        self.setting("[:SENSe]:CORRection:COLLect:ZERO:INITiate", self._start_zero)
+        self.query("[:SENSe]:CORRection:COLLect:ZERO:STATe", lambda _: str(int(self._zeroing)))
+        self.query("[:SENSe]:CORRection:COLLect:ZERO[:MAGNitude]", lambda _: _nr3(self._zero_w))
 
     # -- measuring ---------------------------------------------------------------------------------
 
@@ -123,21 +136,54 @@ class Pm100dPeer(ScpiPeer):
         reckoned_in: float = 10.0 ** (self._attenuation_db / 10.0)
         return seen_w * reckoned_in
 
-    def _read(self, call: Call) -> After:
-        call.end()
+    def _lasting_s(self) -> float:
         changes = self._auto_range and self._range_for(self._seen_w()) != self._range_dbm
+        return self._count * _SAMPLE_S * (2.0 if changes else 1.0)
 
-        def done() -> str:
-            self._last_w = self._measured_w()
-            return self._shown(self._last_w)
+    def _measured(self) -> str:
+        self._measuring = None
+        self._last_w = self._measured_w()
+        if self._transitions["PTRansition"] & _MEASURED:
+            self._operation |= _MEASURED
+        return self._shown(self._last_w)
 
-        return After(self._count * _SAMPLE_S * (2.0 if changes else 1.0), done)
+    def _read(self, call: Call) -> After:
+        self._abort(call)
+        return After(self._lasting_s(), self._measured)
 
-    def _fetch(self, call: Call) -> str:
+    def _initiate(self, call: Call) -> None:
+        self._abort(call)
+        self._measuring = self.begin_operation(self._lasting_s(), self._complete)
+
+    def _complete(self) -> None:
+        self._measured()
+
+    def _abort(self, call: Call) -> None:
         call.end()
+        if self._measuring is not None:
+            self._measuring.cancel()
+            self._measuring = None
+
+    def _fetch(self, call: Call) -> str | After:
+        call.end()
+        if self._measuring is not None:
+            left_s = (self._measuring.when_ns - self.world.now_ns) * 1e-9
+            return After(max(0.0, left_s), lambda: self._fetch(call))
         if self._last_w is None:
             raise ScpiError(-230)
         return self._shown(self._last_w)
+
+    def _operation_event(self, call: Call) -> str:
+        call.end()
+        value, self._operation = self._operation, 0
+        return str(value)
+
+    def _edge(self, edge: str, call: Call) -> str:
+        call.end()
+        return str(self._transitions[edge])
+
+    def _set_edge(self, edge: str, call: Call) -> None:
+        self._transitions[edge] = call.integer(0, 0x7FFF)
 
     def _shown(self, power_w: float) -> str:
         return _nr3(power_w if self._in_watts or power_w >= OVERLOAD_W else dbm_from_w(power_w))

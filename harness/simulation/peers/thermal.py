@@ -158,6 +158,10 @@ class ThermalPeer(ScpiPeer):
     def _go_deaf(self) -> None:
         self._deaf_until_ns = self.world.now_ns + ns_from_s(_DEAD_TIME_S)
 
+    def revived(self) -> None:
+        """The loop runs on."""
+        self._control_on_grid()
+
     def _control_on_grid(self) -> None:
         """Start the loop's events if it has to run and does not."""
         if self._flowing and self._control is None and not self.silent:

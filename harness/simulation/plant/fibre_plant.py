@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from drivers.units import w_from_dbm
 from harness.bench_file.simulation_section import WiringFaultSpec
 from harness.simulation.light.beam import Beam, mean_wavelength_nm
 from harness.simulation.plant.cabling import CABLE_FAULTS, Cabling, check_cable_fault
 from harness.simulation.plant.echoes import MOST, Phases, beside, pair_key
-from harness.simulation.plant.reference import ReferenceTransmitter
 from harness.simulation.plant.tracing import Settings, Tracer, Way
-from harness.simulation.plant.true_fibre import TrueFibre, true_fibre
+from harness.simulation.plant.true_fibre import FIBRE_FAULTS, TrueFibre, true_fibre
 from harness.simulation.plant.true_losses import TrueLosses
-from harness.simulation.ports import ModuleBody
+from harness.simulation.ports import Launcher
 from harness.simulation.world import World
 from harness.wiring import MODULE, REFERENCE, Fibre, Port, Wiring
 from harness.wiring.ports import MPO_LANES
+
+_STRAY_NM = 1310.0  # of light whose source is nobody's
 
 
 class FibrePlant:
@@ -36,11 +38,9 @@ class FibrePlant:
         world: World,
         wiring: Wiring,
         *,
-        reference: ReferenceTransmitter | None = None,
         pairs: int = MPO_LANES,
         faults: Sequence[WiringFaultSpec] = (),
     ) -> None:
-        self.reference = reference
         self._world = world
         self._wiring = wiring
         self._losses = TrueLosses(world.noise)
@@ -52,8 +52,9 @@ class FibrePlant:
         }
         self._phases = Phases(world)
         self._tracer = Tracer(wiring, self._losses, self._settings, self._cabling, self._fibres)
-        self._body: ModuleBody | None = None
+        self._launchers: dict[str, Launcher] = {}
         self._faults: list[WiringFaultSpec] = []
+        self._stray: dict[Port, tuple[Beam, ...]] = {}
         self._ways: dict[Port, tuple[Way, ...]] = {}
         for fibre in wiring.fibres:
             # Without any route: what splitters alone make too many is refused before anything runs.
@@ -66,9 +67,13 @@ class FibrePlant:
             else:
                 world.after(fault.at_s, partial(self.begin, fault))
 
-    def connect_module(self, body: ModuleBody) -> None:
-        """The module whose transmitters feed the fibres."""
-        self._body = body
+    def connect_module(self, body: Launcher) -> None:
+        """The module whose transmitters feed the fibres at ``module.tx1`` .."""
+        self._launchers[MODULE] = body
+
+    def connect_reference(self, body: Launcher) -> None:
+        """What feeds the fibres at ``reference_tx.1`` ..; nothing does until this is called."""
+        self._launchers[REFERENCE] = body
 
     # -- what instruments do to the light --------------------------------------------------------------
 
@@ -110,10 +115,16 @@ class FibrePlant:
 
     def power_w(self, role: str, port: int) -> float:
         """Optical power arriving at an instrument's port."""
+        at = Port(role, str(port))
         return math.fsum(
-            beam.power_w * way.transmission
-            for way in self._ways_to(Port(role, str(port)))
-            for beam in self._launched(way)
+            (
+                *(
+                    beam.power_w * way.transmission
+                    for way in self._ways_to(at)
+                    for beam in self._launched(way)
+                ),
+                *(beam.power_w for beam in self._stray.get(at, ())),
+            )
         )
 
     def wavelength_nm(self, role: str, port: int) -> float | None:
@@ -125,9 +136,10 @@ class FibrePlant:
         by_source: dict[str, list[tuple[Way, Beam]]] = {}
         for way, beam in arriving:
             by_source.setdefault(beam.source, []).append((way, beam))
+        stray = self._stray.get(port, ())
         if len(by_source) == len(arriving):
-            return tuple(self._after(way, beam) for way, beam in arriving)
-        return tuple(self._joined(parts) for parts in by_source.values())
+            return (*(self._after(way, beam) for way, beam in arriving), *stray)
+        return (*(self._joined(parts) for parts in by_source.values()), *stray)
 
     def _ways_to(self, port: Port) -> tuple[Way, ...]:
         ways = self._ways.get(port)
@@ -136,7 +148,7 @@ class FibrePlant:
         return ways
 
     def _launched(self, way: Way) -> tuple[Beam, ...]:
-        launcher = self.reference if way.source.role == REFERENCE else self._body
+        launcher = self._launchers.get(way.source.role)
         beams = launcher.launched(way.source.number) if launcher is not None else ()
         return tuple(beam for beam in beams if way.passes(beam.wavelength_nm))
 
@@ -176,6 +188,9 @@ class FibrePlant:
         """
         check_cable_fault(fault, self._pairs)
         self._faults.append(fault)
+        if fault.kind == "stray_light" and fault.port is not None:
+            stray = Beam(f"stray light at {fault.port}", w_from_dbm(fault.power_dbm), _STRAY_NM)
+            self._stray[fault.port] = (*self._stray.get(fault.port, ()), stray)
         if fault.kind in CABLE_FAULTS:
             self._cabling.become([each for each in self._faults if each.kind in CABLE_FAULTS])
         fibre = self._fibre_at(fault.port)
@@ -185,7 +200,11 @@ class FibrePlant:
 
     def _faults_of(self, fibre: Fibre) -> list[WiringFaultSpec]:
         """In the order in which they began."""
-        return [fault for fault in self._faults if self._fibre_at(fault.port) == fibre]
+        return [
+            fault
+            for fault in self._faults
+            if fault.kind in FIBRE_FAULTS and self._fibre_at(fault.port) == fibre
+        ]
 
     def _fibre_at(self, port: Port | None) -> Fibre | None:
         """Where two fibres are plugged at one port (an attenuator's channel), the one that ends there."""

@@ -48,6 +48,8 @@ _RESET_HOLD_S = 100e-6  # as a host board holds ResetL; CMIS asks for 10 us
 _SLEEP_SLICE_S = 0.2  # of wall time: how long a stop request may go unnoticed
 _ADVANCE_SLICE_S = 1.0  # of module time, the same
 
+_ERRNOS = {name: number for number, name in errno.errorcode.items()}
+
 _Result = TypeVar("_Result")
 
 
@@ -101,6 +103,7 @@ class ServedConnection:
 
         :raises NotAcknowledgedError: for a transfer.
         :raises RequestRefusedError: when the server refuses.
+        :raises OSError: with the bus's errno, for a transfer that fails for the bus.
         :raises OSError: when the connection fails; it is closed then, for a late reply must not answer
             another request.
         """
@@ -117,6 +120,9 @@ class ServedConnection:
             return reply[1:]
         if reply[0] == Status.NOT_ACKNOWLEDGED and len(reply) == 2:
             raise NotAcknowledgedError(reply[1])
+        if reply[0] == Status.BUS_FAILED:
+            number = _ERRNOS.get(reply[1:].decode("ascii", "replace"), errno.EIO)
+            raise OSError(number, os.strerror(number))
         raise RequestRefusedError(reply[1:].decode("ascii", "replace"))
 
     def close(self) -> None:

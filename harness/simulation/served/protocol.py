@@ -37,7 +37,7 @@ _LISTED = struct.Struct(">BB")
 _LONGEST_NAME = 40
 
 # Operations.
-HELLO, TRANSFER, PINS_OP, CLOCK, SURROUND, LIGHT_OUT = b"H", b"T", b"P", b"C", b"E", b"O"
+HELLO, TRANSFER, PINS_OP, CLOCK, SURROUND, LIGHT_OUT, FAULTS = b"H", b"T", b"P", b"C", b"E", b"O", b"F"
 
 
 class Status(enum.IntEnum):
@@ -48,6 +48,8 @@ class Status(enum.IntEnum):
     """Body: u8, which message of the transfer, from 0."""
     REFUSED = 2
     """Body: ASCII text: why."""
+    BUS_FAILED = 3
+    """A transfer failed for the bus. Body: ASCII text: the errno's name, as Linux has it."""
 
 
 class Pin(enum.IntFlag):

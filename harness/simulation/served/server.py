@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness.simulation.served import protocol
 from harness.simulation.served.addresses import ServerAddress, parse_server
+from harness.simulation.served.gate import Gate
 from harness.simulation.served.protocol import ClockKind, Greeting, ProtocolError, Status
 from harness.simulation.served.slot import ServedSlot, Wait
 from harness.simulation.served.threaded import ThreadedServer
@@ -30,6 +31,7 @@ _RECEIVED_AT_ONCE = 65_536
 _MOST_UNSENT = 65_536  # more than this waits in a connection: nothing is read from it
 _MOST_AHEAD = 262_144  # who sends more than this ahead of a wait is not read from any more, and dropped
 _FRAMES_A_TURN = 16
+_LONGEST_REASON = 2000
 _SLICE_S = 0.005  # of processor time for one module's time to pass, before others have their turn
 _WAITS_S = 0.010  # of processor time for all waits, before those who ask have their turn
 _KEEP_PACE_EVERY_S = 0.05
@@ -75,9 +77,9 @@ class ModuleServer(ThreadedServer):
                 tuple(module.listed for module in modules),
             )
         )
-        self._listener, self.address = _listen(parse_server(address))
+        listener, self.address = _listen(parse_server(address))
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._gate = Gate(listener, self._selector, self._welcome)
         super().__init__("simulated modules")
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._clients: dict[socket.socket, _Client] = {}  # the one heard of last comes last
@@ -88,12 +90,13 @@ class ModuleServer(ThreadedServer):
 
     def close(self) -> None:
         """Stop, and close all connections; a Unix socket's file is removed."""
-        self._end()
+        if not self._end():
+            return
         for client in tuple(self._clients.values()):
             self._drop(client)
         self._selector.close()
-        for sock in (self._listener, self._waker, self._woken):
-            sock.close()
+        for opened in (self._gate, self._waker, self._woken):
+            opened.close()
         if self.address.path:
             Path(self.address.path).unlink(missing_ok=True)
 
@@ -111,9 +114,9 @@ class ModuleServer(ThreadedServer):
 
     def round(self, *, wait: bool = True) -> None:
         """Do what there is to do; ``wait``: until there is something."""
-        timeout_s = 0.0 if self._busy or not wait else (_KEEP_PACE_EVERY_S if self._follows_wall else None)
-        for key, events in self._selector.select(timeout_s):
-            if key.fileobj is self._listener:
+        self._gate.open_again()
+        for key, events in self._selector.select(self._idle_s() if wait else 0.0):
+            if key.fileobj is self._gate:
                 self._accept()
             elif key.fileobj is self._woken:
                 with contextlib.suppress(OSError):
@@ -127,17 +130,28 @@ class ModuleServer(ThreadedServer):
         if self._follows_wall and time.monotonic() >= self._pace_at_s:
             self._keep_pace()
 
+    def _idle_s(self) -> float | None:
+        """How long nothing has to be done unless something comes in; None: for ever."""
+        if self._busy:
+            return 0.0
+        waits = [_KEEP_PACE_EVERY_S] if self._follows_wall else []
+        if (rest_s := self._gate.opens_in_s()) is not None:
+            waits.append(rest_s)
+        return min(waits, default=None)
+
+    def rests_for_s(self) -> float | None:
+        """Wall time until a round is needed to let clients in again; None: they are let in."""
+        return self._gate.opens_in_s()
+
     def _accept(self) -> None:
-        try:
-            sock, _ = self._listener.accept()
-        except OSError as fault:  # it has gone again, or there are no descriptors left
-            _log.warning("a connection could not be accepted: %s", fault)
-            time.sleep(_SLICE_S)
-            return
+        sock = self._gate.accept()
+        if sock is not None:
+            self._gate.welcome(sock)
+
+    def _welcome(self, sock: socket.socket) -> None:
         if len(self._clients) >= MOST_CLIENTS and not self._drop_one_idle():
             sock.close()
             return
-        sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             with contextlib.suppress(OSError):  # it has gone again, as reading will show
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -314,7 +328,7 @@ class ModuleServer(ThreadedServer):
 
 
 def _refused(fault: ProtocolError) -> bytes:
-    text = str(fault).encode("ascii", "backslashreplace")[:200]
+    text = str(fault).encode("ascii", "backslashreplace")[:_LONGEST_REASON]
     return protocol.frame(bytes([Status.REFUSED]) + text)
 
 
@@ -334,7 +348,6 @@ def _listen(address: ServerAddress) -> tuple[socket.socket, ServerAddress]:
             host, port = listener.getsockname()[:2]
             address = ServerAddress(host, port)
         listener.listen(128)
-        listener.setblocking(False)
     except BaseException:
         listener.close()
         raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from harness.simulation.module.board import SimulatedHostBoard
@@ -55,7 +57,8 @@ class ServedSlot:
 
     ``pace``: how the world follows the wall clock; None: time moves by request alone. ``before``: called
     before anything is done and before time moves, for a server that has to take in first what was sent to
-    others in the same world. ``listed``: what the greeting says of the slot.
+    others in the same world. ``listed``: what the greeting says of the slot. ``more``: operations that go
+    beyond a module, each from the request's body to the reply; a ``ProtocolError`` refuses.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class ServedSlot:
         listed: ListedModule,
         *,
         before: Callable[[], None] = lambda: None,
+        more: Mapping[bytes, Callable[[bytes], bytes]] = MappingProxyType({}),
     ) -> None:
         self.world = world
         self.bus = place.bus
@@ -78,6 +82,7 @@ class ServedSlot:
             protocol.TRANSFER: self._transfer,
             protocol.PINS_OP: self._drive_pins,
             protocol.CLOCK: self._clock,
+            **more,
         }
 
     @property
@@ -119,6 +124,9 @@ class ServedSlot:
             return DONE + b"".join(self.bus.transfer(messages))
         except MessageNack as nack:
             return bytes([Status.NOT_ACKNOWLEDGED, nack.index])
+        except OSError as fault:
+            name = errno.errorcode.get(fault.errno or 0, "EIO")
+            return bytes([Status.BUS_FAILED]) + name.encode("ascii")
 
     def _drive_pins(self, body: bytes) -> bytes:
         mask, values = protocol.PINS.unpack(body)

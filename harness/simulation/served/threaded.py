@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Self
+
+CLOSE_LIMIT_S = 5.0
+"""Wall time for a server's thread to end. A round takes some 0.1 s at most; longer, when somebody else holds
+the world's lock."""
+
+_log = logging.getLogger(__name__)
 
 
 class ThreadedServer(ABC):
@@ -31,7 +38,8 @@ class ThreadedServer(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Stop, and close all connections."""
+        """Stop, and close all connections; within :data:`CLOSE_LIMIT_S`, if need be without having closed
+        them."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -61,12 +69,19 @@ class ThreadedServer(ABC):
         with contextlib.suppress(OSError):
             self._waker.send(b"\0")
 
-    def _end(self) -> None:
-        """Stop, and wait for the thread."""
+    def _end(self) -> bool:
+        """Stop, and wait for the thread, for as long as :data:`CLOSE_LIMIT_S`; whether it has ended. One that
+        has not may use whatever it has at any moment: nothing of that is to be closed then.
+        """
         self.stop()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        if self._thread is None:
+            return True
+        self._thread.join(CLOSE_LIMIT_S)
+        if self._thread.is_alive():
+            _log.error("%s: its thread does not end; what it holds stays open", self._name)
+            return False
+        self._thread = None
+        return True
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ instrument owes a client a reply, and then time goes on to when the reply is rea
 that has arrived is taken in: what a client sent first happens first, whichever way it went.
 
 The control channel is the module's: slot n of the module protocol is the n-th host board of the bench, and
-its clock operation is the world's.
+its clock operation is the world's. Faults are begun and ended there, too (:mod:`.run_time_faults`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from drivers.errors import BenchError
 from drivers.serial_address import SerialAddress
 from harness.bench_file.reading import BenchSpec, InstrumentSpec
 from harness.simulation.bench import SimulatedBackend
+from harness.simulation.served import protocol
+from harness.simulation.served.gate import Gate
 from harness.simulation.served.pace import WallPace, advance_for
 from harness.simulation.served.protocol import ListedModule
 from harness.simulation.served.server import ModuleServer
@@ -33,6 +35,7 @@ from harness.simulation.served.slot import BoardOnABus, ServedSlot
 from harness.simulation.served.threaded import ThreadedServer
 from harness.simulation.serving.channels import Channel, LineChannel, SocketChannel
 from harness.simulation.serving.hislip import HislipConnection, HislipDevice
+from harness.simulation.serving.run_time_faults import FaultDesk
 from harness.simulation.smbus import BITRATE_HZ
 from harness.simulation.visa import Peer
 from harness.simulation.world import ns_from_s
@@ -59,17 +62,6 @@ class ServedInstrument:
     driver: str
     addresses: dict[str, str]
     usual: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Port:
-    """A listening socket, and what becomes of those who connect."""
-
-    listener: socket.socket
-    accepted: Callable[[socket.socket], Channel]
-
-    def fileno(self) -> int:
-        return self.listener.fileno()
 
 
 class BenchServer(ThreadedServer):
@@ -109,6 +101,7 @@ class BenchServer(ThreadedServer):
         self._watched: dict[Any, int] = {}
         self._channels: list[Channel] = []
         self._devices: list[HislipDevice] = []
+        self._gates: list[Gate] = []
         self._busy = False
         super().__init__("simulated bench")
         with contextlib.ExitStack() as stack:
@@ -132,26 +125,26 @@ class BenchServer(ThreadedServer):
 
     def close(self) -> None:
         """Stop, and close all connections."""
-        self._end()
-        self._closing.close()
+        if self._end():
+            self._closing.close()
 
     @property
     def is_local(self) -> bool:
         """Whether nobody on another machine can reach it."""
-        return self._host == "localhost" or self._host.startswith("127.")
+        return self._modules.address.is_local  # as it was bound, whatever name it was told
 
     # -- placing -----------------------------------------------------------------------------------
 
     def _serve_boards(self, spec: BenchSpec) -> ModuleServer:
-        backend = self.backend
-        profile = backend.module.profile
+        backend, desk = self.backend, FaultDesk(spec, self.backend)
         slots = [
             ServedSlot(
                 self._world,
                 BoardOnABus(backend.smbus(spec.instruments[role].address), board, backend.pins[role]),
                 self._pace,
-                ListedModule(profile.name, profile.media_lanes),
+                ListedModule(backend.modules[role].profile.name, backend.modules[role].profile.media_lanes),
                 before=self._take_in,
+                more={protocol.FAULTS: desk.answer},
             )
             for role, board in backend.boards.items()
         ]
@@ -197,9 +190,8 @@ class BenchServer(ThreadedServer):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._closing.callback(listener.close)
         listener.bind((self._host, 0))
-        listener.listen(64)
-        listener.setblocking(False)
-        self._selector.register(_Port(listener, accepted), selectors.EVENT_READ)
+        listener.listen(128)
+        self._gates.append(Gate(listener, self._selector, accepted))
         return self._reachable(listener.getsockname()[1], form)
 
     def _reachable(self, port: int, form: str) -> str:
@@ -210,6 +202,8 @@ class BenchServer(ThreadedServer):
     def round(self) -> None:
         """Take in, let time pass, give out; waits until there is something to do."""
         self._watch()
+        for gate in self._gates:
+            gate.open_again()
         self._selector.select(self._idle_s())
         with contextlib.suppress(OSError):
             self._woken.recv(64)
@@ -225,6 +219,8 @@ class BenchServer(ThreadedServer):
         if self._busy or self._modules.busy:
             return 0.0
         waits = [wait_s for device in self._devices if (wait_s := device.wakes_in_s()) is not None]
+        rests = (self._modules.rests_for_s(), *(gate.opens_in_s() for gate in self._gates))
+        waits += [rest_s for rest_s in rests if rest_s is not None]
         if self._pace is not None:
             waits.append(_TICK_S)
             now_ns = self._world.now_ns
@@ -239,7 +235,7 @@ class BenchServer(ThreadedServer):
         for _ in range(_MOST_PASSES):
             came = False
             for key, events in self._selector.select(0):
-                if isinstance(key.fileobj, _Port):
+                if isinstance(key.fileobj, Gate):
                     came |= self._accept(key.fileobj)
                 elif isinstance(key.fileobj, Channel) and events & selectors.EVENT_READ:
                     came = True
@@ -250,20 +246,18 @@ class BenchServer(ThreadedServer):
                 return
             self._watch()
 
-    def _accept(self, port: _Port) -> bool:
-        try:
-            sock, _ = port.listener.accept()
-        except OSError:
+    def _accept(self, gate: Gate) -> bool:
+        sock = gate.accept()
+        if sock is None:
             return False
         if len(self._channels) >= _MOST_CHANNELS:
             _log.warning("%d clients are connected: another one is refused", len(self._channels))
             sock.close()
             return True
-        sock.setblocking(False)
         with contextlib.suppress(OSError):  # it has gone again, as reading will show
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._world.lock:
-            self._channels.append(port.accepted(sock))
+            self._channels.append(gate.welcome(sock))
         return True
 
     def _let_time_pass(self) -> None:

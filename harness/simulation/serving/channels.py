@@ -1,12 +1,14 @@
 """Ways of a client to a simulated instrument: a raw socket, a pseudo terminal. HiSLIP has a file of its own.
 
 A channel is fed by the server's one thread. What comes from a client is not trusted: it can neither fill the
-memory nor hold up others, and what it does wrong ends at most its own connection.
+memory nor hold up others, and what it does wrong ends at most its own connection. One that sends a line
+without an end is cut off.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 from abc import ABC, abstractmethod
@@ -22,6 +24,13 @@ MOST_UNSENT = 4 * 1024 * 1024
 """Bytes that wait for a client that does not read: nothing more is taken from it then."""
 
 
+LONGEST_LINE_BYTES = 1024 * 1024
+"""A client that sends more without ending the line is hung up on. (An instrument gives up on a line much
+earlier: with -363, or by dropping it.)"""
+
+_log = logging.getLogger(__name__)
+
+
 class Channel(ABC):
     """One client of one instrument.
 
@@ -34,6 +43,7 @@ class Channel(ABC):
         self.connection = connection
         self.closed = False
         self.asked_ns: int | None = None
+        self._line_bytes = 0
 
     @abstractmethod
     def fileno(self) -> int:
@@ -67,6 +77,21 @@ class Channel(ABC):
             self.asked_ns = self.world.now_ns
         due_ns = self.connection.next_event_ns()
         return due_ns if due_ns is not None and due_ns <= self.asked_ns + limit_ns else None
+
+    def hand_on(self, data: bytes, *, end: bool) -> None:
+        """Hand bytes to the instrument; ``end``: the transport says that a message ends here. Hangs up on one
+        whose line is longer than :data:`LONGEST_LINE_BYTES`."""
+        _, feed, rest = data.rpartition(b"\n")
+        self._line_bytes = len(rest) if feed else self._line_bytes + len(data)
+        if end:
+            self._line_bytes = 0
+        if self._line_bytes > LONGEST_LINE_BYTES:
+            _log.warning("a client has sent over %d bytes without a line's end: cut off", LONGEST_LINE_BYTES)
+            self.close()
+            return
+        if not self.connection.owes_reply:
+            self.asked_ns = None  # what was owed has come since time was last looked at
+        self.connection.receive(data, end=end)
 
     def close(self) -> None:
         """Hang up."""
@@ -102,7 +127,7 @@ class SocketChannel(Channel):
         """Read what has come."""
         data = received(self._socket)
         if data:
-            self.connection.receive(data, end=False)
+            self.hand_on(data, end=False)
         elif data is not None:
             self._ended = True
 

@@ -28,7 +28,9 @@ def main(argv: Sequence[str]) -> int:
     speed = None if arguments.lockstep else arguments.speed
     try:
         source = find_bench_file(arguments.bench)
-        spec = with_simulation(load_bench(source), module=arguments.module, seed=arguments.seed)
+        spec = with_simulation(
+            load_bench(source, from_history=False), module=arguments.module, seed=arguments.seed
+        )
         server = BenchServer(spec, listen=arguments.listen, speed=speed, reply_limit_s=arguments.reply_limit)
     except (TableError, BenchError, ValueError) as fault:
         return _complain(str(fault))
@@ -108,13 +110,15 @@ def _banner(server: BenchServer, speed: float | None, out: Path | None, text: st
     warning = (
         ""
         if server.is_local
-        else "Whoever reaches these addresses may do with the bench what he likes. On other machines put "
-        "this machine's\naddress into the bench file where it says 127.0.0.1 or 0.0.0.0.\n"
+        else "WARNING: other machines reach these addresses, and whoever does may do with the bench what he "
+        "likes.\nThere, put this machine's address into the bench file where it says 127.0.0.1 or 0.0.0.0.\n"
     )
     where = f"bench file: {out}\nto try: lanewise qualify --bench {out}\n" if out else f"\n{text}\n"
     return (
         f"serving, {when}; control channel {server.control}\n{warning}\n"
-        f"{columns(('role', 'driver', 'address'), rows)}\n\n{where}Ctrl-C ends it\n"
+        f"{columns(('role', 'driver', 'address'), rows)}\n\n{where}"
+        f"to make an instrument go wrong: lanewise simulate fault {server.control} ROLE KIND\n"
+        "Ctrl-C ends it\n"
     )
 
 

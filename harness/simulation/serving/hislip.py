@@ -349,7 +349,7 @@ class HislipConnection(Channel):
                 return
             self._interrupt_if_unread(session, control, parameter)
             session.message_id = parameter
-            self.connection.receive(payload, end=kind == Type.DATA_END)
+            self.hand_on(payload, end=kind == Type.DATA_END)
         elif kind == Type.DEVICE_CLEAR_COMPLETE:
             session.clearing = False
             self._clear(session)

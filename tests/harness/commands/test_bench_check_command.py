@@ -124,7 +124,7 @@ def test_a_module_profile_that_is_not_there_is_one_line(bench_file, capsys):
     ("arguments", "expected"),
     [
         (["check", "nowhere"], "nowhere: no such bench file; shipped ones can be named alone: "),
-        (["check", "sim-dr4", "--pmd", "400GBASE-SR8"], "unknown PMD '400GBASE-SR8'; there are 400GBASE-DR4"),
+        (["check", "sim-dr4", "--pmd", "400GBASE-SR8"], "unknown PMD '400GBASE-SR8'; there are "),
     ],
     ids=["file", "pmd"],
 )

@@ -11,6 +11,7 @@ from drivers.clock import StopFlag
 from drivers.errors import BenchError
 from harness.bench_file.reading import BenchSpec, find_bench_file, load_bench
 from harness.bench_file.simulation_section import WiringFaultSpec
+from harness.opening import open_bench
 from harness.simulation.bench import SimulatedBackend
 from harness.simulation.light.beam import PAM4_RATE_BD, total_power_w
 from harness.wiring import parse_port
@@ -31,6 +32,15 @@ def opened(spec: BenchSpec) -> SimulatedBackend:
     return SimulatedBackend(spec, spec.simulation, StopFlag())
 
 
+def lit(spec: BenchSpec) -> SimulatedBackend:
+    """With the light of the reference transmitter."""
+    backend = opened(spec)
+    bench = open_bench(spec, StopFlag(), backend)
+    bench.reference_tx.connect()
+    bench.reference_tx.start_pattern("PRBS31Q")
+    return backend
+
+
 def route(
     backend: SimulatedBackend, spec: BenchSpec, start: str, end: str, *, attenuated: bool = False
 ) -> float:
@@ -43,14 +53,14 @@ def route(
 
 def test_the_reference_transmitter_reaches_every_receiver_and_its_tap():
     spec = lab()
-    backend = opened(spec)
-    reference = backend.fibres.reference
-    assert reference is not None
+    backend = lit(spec)
+    assert backend.reference is not None
+    reference = backend.reference.module
     for lane in LANES:
         loss_db = route(backend, spec, f"reference_tx.{lane}", f"module.rx{lane}")
         (beam,) = backend.fibres.rx_light(lane)
         (launched,) = reference.launched(lane)
-        assert beam.source == f"reference_tx.{lane}"
+        assert beam.source == f"reference_tx.tx{lane}"
         assert 10 * math.log10(launched.power_w / beam.power_w) == pytest.approx(loss_db, abs=0.5)
         assert beam.modulation.symbol_rate_bd != PAM4_RATE_BD
         # The tap and its fibres say what arrives at TP3, within what is stated of them.
@@ -61,7 +71,7 @@ def test_the_reference_transmitter_reaches_every_receiver_and_its_tap():
 
 
 def test_light_by_way_of_the_spool_gathers_its_dispersion():
-    backend = opened(lab())
+    backend = lit(lab())
     fibres = backend.fibres
     fibres.set_routes("optical_switch", {5: 29})
     (direct,) = fibres.rx_light(1)
@@ -74,11 +84,11 @@ def test_light_by_way_of_the_spool_gathers_its_dispersion():
 
 
 def test_a_flipped_key_exchanges_what_the_bench_sees_of_the_module():
-    spec = lab(WiringFaultSpec("key_flipped", at_s=1.0))
-    backend = opened(spec)
+    spec = lab(WiringFaultSpec("key_flipped", at_s=60.0))
+    backend = lit(spec)
     backend.fibres.set_routes("optical_switch", {5: 29})
     assert total_power_w(backend.fibres.rx_light(1)) > 0.0
-    backend.world.advance(1.0)
+    backend.world.advance(60.0)
     # The receivers look into the transmitters' legs, whose fibres lead to the matrix's inputs.
     assert all(backend.fibres.rx_light(lane) == () for lane in LANES)
     backend.close()
@@ -87,7 +97,7 @@ def test_a_flipped_key_exchanges_what_the_bench_sees_of_the_module():
 def test_an_attenuator_between_the_matrix_and_itself():
     spec = lab()
     wiring = spec.wiring
-    backend = opened(spec)
+    backend = lit(spec)
     loss_db = route(backend, spec, "reference_tx.1", "module.rx1", attenuated=True)
     (way, *_) = [
         w for w in wiring.ways(parse_port("reference_tx.1"), parse_port("module.rx1")) if w.attenuators

@@ -61,6 +61,7 @@ class Transmitters:
             tuple(lane for lane, other in enumerate(self._lanes, start=1) if other.laser == laser)
             for laser in range(len(self._lasers))
         )
+        self._symbol_rate_bd = PAM4_RATE_BD * (1.0 + profile.transmitter.clock_error_ppm * 1e-6)
         self._settled: dict[int, _Settled] = {}
         self._modulations: dict[tuple[int, int, int], Modulation] = {}
         self._wander: dict[int, tuple[int, float]] = {}
@@ -129,6 +130,7 @@ class Transmitters:
             return STEADY  # what leaks was never modulated
         return Modulation(
             modulators.levels(of_lane.modulator, case_c=case_c, vcc_v=vcc_v),
+            symbol_rate_bd=self._symbol_rate_bd,
             bandwidth_hz=modulators.bandwidth_hz(of_lane.modulator, case_c),
             rin_db_hz=lasers.rin_db_hz(laser, point),
             smsr_db=lasers.smsr_db(laser, point),
@@ -165,6 +167,8 @@ class Transmitters:
         return _Settled(case_c, point, passed, together)
 
     def _wander_db(self, lane: int) -> float:
+        if not self._profile.transmitter.wander_db:
+            return 0.0
         period = self._world.now_ns // _WANDER_NS
         cached = self._wander.get(lane)
         if cached is None or cached[0] != period:

@@ -78,6 +78,8 @@ class TransmitterProfile:
     skew_ps: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-1e6, 1e6))
     chirp: tuple[float, ...] = field(default=(0.0,), metadata=per_lane(-10, 10))
     """Linewidth enhancement factor of the modulator; 0: a balanced one."""
+    clock_error_ppm: float = field(default=0.0, metadata=limits(-1000, 1000))
+    """Of the clock of its symbols: its own crystal's, and its host's, which is taken to be as far off."""
 
 
 def beyond_quantum_limit(transmitter: TransmitterProfile, media_lanes: int) -> str:

@@ -461,6 +461,7 @@ class OscilloscopePeer(ScpiPeer):
             patterns=patterns,
             samples_per_ui=self._samples_per_ui(),
             single=self._values["mode"] == "OSC",
+            pattern_symbols=self._values["length"],
         )
 
     def _samples_per_ui(self) -> int:

@@ -64,8 +64,9 @@ class TdecqSetUp:
 class Shot:
     """One acquisition of one channel: the light at its end, and what the channel makes of it.
 
-    ``gain`` and ``offset_w`` are the channel's calibration errors; ``key`` names its draw of noise. Nothing
-    is computed before it is asked for, and nothing twice.
+    ``gain`` and ``offset_w`` are the channel's calibration errors; ``key`` names its draw of noise;
+    ``pattern_symbols``: of the pattern as it was told, a multiple of the light's. Nothing is computed before
+    it is asked for, and nothing twice.
     """
 
     beams: tuple[Beam, ...]
@@ -77,9 +78,13 @@ class Shot:
     patterns: int
     samples_per_ui: int
     single: bool = False
+    pattern_symbols: int = 0
     _trace: tuple[Waveform, Symbols] | None = field(default=None, init=False, repr=False)
     _lined_up: Waveform | None = field(default=None, init=False, repr=False)
     _tdecq: dict[TdecqSetUp, TdecqResult | str] = field(default_factory=dict, init=False, repr=False)
+    _measured: dict[Callable[[Waveform, Symbols], float], float] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def power_w(self) -> float:
@@ -94,7 +99,10 @@ class Shot:
         if self._trace is None:
             try:
                 symbols = locked_symbols(self.beams, self.front_end)
-                periods = 1 if self.single else min(self.patterns, -(-_SYMBOLS_ENOUGH // symbols.size))
+                if self.single:
+                    periods = max(1, self.pattern_symbols // symbols.size)
+                else:
+                    periods = min(self.patterns, -(-_SYMBOLS_ENOUGH // symbols.size))
                 seen = seen_by_oscilloscope(
                     self.beams,
                     None,
@@ -138,7 +146,9 @@ class Shot:
         try:
             if self._lined_up is None:
                 self._lined_up = aligned(waveform, symbols)
-            return what(self._lined_up, symbols)
+            if what not in self._measured:
+                self._measured[what] = what(self._lined_up, symbols)
+            return self._measured[what]
         except SignalError as error:
             raise NoValueError(str(error)) from error
 

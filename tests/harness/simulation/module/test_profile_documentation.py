@@ -36,6 +36,7 @@ UNITS = {
     "_ghz": "GHz",
     "_ps": "ps",
     "_percent": "%",
+    "_ppm": "ppm",
     "_bytes": "bytes",
     "_gbps": "Gb/s",
     "_dbm": "dBm",

@@ -108,3 +108,31 @@ def test_an_attenuation_that_somebody_stated_counts_only_when_asked_for(lit, neu
     meter.configure(wavelength_nm=1310.0, averaging_s=0.3)
     (reading,) = meter.read_powers_w([1])
     assert reading.power_w == pytest.approx(shown_w, rel=0.04)
+
+
+def test_fetch_waits_for_the_measurement_that_was_begun(lit):
+    session = ready(lit, averaging_s=3.0).session
+    session.query("READ?", time_limit_s=10.0)  # the range has settled
+    session.command("AVER:COUN 1000")  # SENSe may be left out
+    start_s = lit.world.now_s
+    session.command("INIT")
+    lit.world.after(2.5, lambda: lit.fibres.powers_w.update({1: 0.9e-3}))
+    assert session.query("FETC?", time_limit_s=10.0).real() == pytest.approx(0.9e-3, rel=0.04)
+    assert lit.world.now_s - start_s == pytest.approx(3.0, abs=0.02)
+    session.command("INIT")
+    session.command("ABOR")
+    lit.fibres.powers_w[1] = 0.5e-3
+    lit.clock.sleep(10.0)
+    assert session.query("FETC?").real() == pytest.approx(0.9e-3, rel=0.04)  # nothing newer was measured
+
+
+def test_the_operation_register_tells_of_a_new_value_when_its_filter_lets_it(lit):
+    session = ready(lit).session
+    assert session.query("STAT:OPER?").integer() == 0
+    session.query("READ?")
+    assert session.query("STAT:OPER?").integer() == 512
+    assert session.query("STAT:OPER?").integer() == 0
+    session.command("STAT:OPER:PTR 0")
+    assert session.query("STAT:OPER:PTR?").integer() == 0
+    session.query("READ?")
+    assert session.query("STAT:OPER?").integer() == 0

@@ -82,6 +82,17 @@ def test_faults_add_and_begin_at_their_times():
     assert added_db(made) == pytest.approx(3.0)
 
 
+def test_stray_light_comes_beside_the_benchs_own():
+    world = World(1)
+    port = parse_port("power_meter.2")
+    made = plant(WiringFaultSpec("stray_light", at_s=10.0, port=port, power_dbm=-20.0), world=world)
+    before_w, other_w = made.power_w("power_meter", 2), made.power_w("power_meter", 1)
+    world.advance(10.0)
+    assert made.power_w("power_meter", 2) - before_w == pytest.approx(1e-5)
+    assert sum(beam.power_w for beam in made.light("power_meter", 2)) == pytest.approx(before_w + 1e-5)
+    assert made.power_w("power_meter", 1) == other_w
+
+
 def test_every_kind_of_a_bench_file_does_something_in_the_plant():
-    assert {*CABLE_FAULTS, *FIBRE_FAULTS} == set(WIRING_FAULTS)
+    assert {*CABLE_FAULTS, *FIBRE_FAULTS, "stray_light"} == set(WIRING_FAULTS)
     assert not {*CABLE_FAULTS} & {*FIBRE_FAULTS}

@@ -57,6 +57,7 @@ def test_the_page_names_every_operation_quantity_and_limit() -> None:
             protocol.CLOCK,
             protocol.SURROUND,
             protocol.LIGHT_OUT,
+            protocol.FAULTS,
         )
     }
     paragraph = re.search(r"Quantities: (.*?)\n\n", text, re.DOTALL)

@@ -20,6 +20,13 @@ VISAAdapter = pytest.importorskip("pymeasure.adapters").VISAAdapter
 
 ANALYSER = """
 [simulation.reference_tx]
+module = "reference-dr4"
+
+[instruments.reference_tx]
+driver = "reference-module"
+address = "i2c:2"
+options.expander_address = 0x20
+options.pin_bits = { reset_l = 0, lpmode = 1, modsel_l = 2, modprs_l = 8, int_l = 9 }
 
 [instruments.spectrum_analyser]
 driver = "yokogawa-aq6370d"
@@ -75,7 +82,7 @@ def test_pymeasure_feeds_the_module(serve: Serve, foreign: Any, way: str) -> Non
     assert supply.check_errors() == []
 
 
-def test_pymeasure_sees_the_reference_light(serve: Serve, address_of: Any, tmp_path: Path) -> None:
+def test_pymeasure_sees_a_lamps_light(serve: Serve, address_of: Any, tmp_path: Path, lamp: Any) -> None:
     text = find_bench_file("sim-dr4").read_text(encoding="utf-8")
     bench = tmp_path / "analyser.toml"
     bench.write_text(
@@ -83,6 +90,8 @@ def test_pymeasure_sees_the_reference_light(serve: Serve, address_of: Any, tmp_p
         encoding="utf-8",
     )
     server = serve(bench, speed=20.0)
+    with server.backend.world.lock:
+        server.backend.fibres.connect_reference(lamp(1.6e-3))
     address = address_of(server, "spectrum_analyser", "hislip")
     adapter = VISAAdapter(address, visa_library="@py", read_termination="\n", write_termination="\n")
     analyser = yokogawa.AQ6370D(adapter)
