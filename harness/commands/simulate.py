@@ -12,6 +12,10 @@ from harness.tables import TableError
 # Resolved when called: nothing outside of it imports the simulation.
 _SUBCOMMANDS = {
     "bench": ("serve every instrument of a simulated bench", "harness.simulation.serving.command:main"),
+    "fault": (
+        "make an instrument of a served bench go wrong, or right again",
+        "harness.simulation.serving.fault_command:main",
+    ),
     "module": ("serve simulated modules on a socket", "harness.simulation.served.command:main"),
 }
 

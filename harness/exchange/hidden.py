@@ -1,19 +1,28 @@
-"""What a recording does not hold: passwords that a driver names, those of the bench file, and what is
-written to the password registers of a module. As many asterisks (to a module: zeros) stand there instead.
+"""What a recording does not hold: passwords that a driver names, those of the bench file, and those of a
+module, in its registers and in commands. As many asterisks (of a module: zeros) stand there instead.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from drivers.cmis.cdb.commands import COMMANDS
+from drivers.cmis.cdb.secret import PASSWORD_BYTES
 from drivers.cmis.password_bytes import PASSWORD_AREA
 
-__all__ = ["HiddenWords", "masked", "without_password", "without_passwords_of_bench"]
+__all__ = ["HiddenWords", "ModuleSecrets", "masked", "without_passwords_of_bench"]
 
 _MODULE_ADDRESS = 0x50
+_PAGE_SELECT = 127
+_COMMAND_PAGE = 0x9F
+_COMMAND_NUMBER = range(128, 130)
+_BODY_LENGTH = 132
+_CHECK_CODE = 133
+_BODY = 136
+_SECRET = frozenset(number for number, command in COMMANDS.items() if command.secret)
 _OPTION = "password"
 _OPTION_LINE = re.compile(
     rb"""((?<![\w-])["']?password["']?\s*=\s*)("(?:[^"\\\r\n]|\\.)*"|'[^'\r\n]*')(?!["'])"""
@@ -50,16 +59,99 @@ class HiddenWords:
         return tuple(sorted(found))
 
 
-def without_password(address: int, data: bytes) -> bytes:
-    """What is written to a module, first the register's number: with zeros for the password registers of its
-    lower memory (OIF-CMIS-05.4, 8.2), which hold nothing else."""
-    if address != _MODULE_ADDRESS or not data or data[0] > max(PASSWORD_AREA):
-        return data
-    covered = bytearray(data)
-    for place in range(1, len(data)):
-        if data[0] + place - 1 in PASSWORD_AREA:
-            covered[place] = 0
-    return bytes(covered)
+class ModuleSecrets:
+    """Covers the passwords of the module on a bus, transfer by transfer (OIF-CMIS-05.4, 8.2 and 9.3):
+
+    * what is written to lower:118-125, and what some modules give back from there;
+    * on page 9Fh the body, from 136 on, and the check code, 133, of the commands whose body is a password
+      (0001h, 0002h, 0003h). A command's number may be written last; until it is known, what goes with a body
+      of four bytes, or with one whose length is not known, is covered. So is what is read back of it.
+
+    Zeros stand there instead. The page is followed by what is written to and read from byte 127; while it is
+    not known it may be 9Fh. The same transfers give the same covers: a replay covers what it is asked, and
+    compares.
+    """
+
+    def __init__(self) -> None:
+        self._page: int | None = None
+        self._register = 0
+        self._body_bytes: int | None = None
+        self._kept = False
+        self._reads: list[int | None] = []
+
+    def asked(self, messages: Sequence[tuple[int, bytes | int]]) -> list[bytes]:
+        """A transfer begins: 7-bit addresses, with the bytes to write, first the register's number, or how
+        many to read. Returns the bytes as they may be kept; none for a read."""
+        kept = []
+        self._reads = []
+        for address, content in messages:
+            here = address == _MODULE_ADDRESS
+            if isinstance(content, int):
+                self._reads.append(self._register if here else None)
+                self._register += content if here else 0
+                kept.append(b"")
+            else:
+                kept.append(self._written(content) if here and content else content)
+        return kept
+
+    def answered(self, answers: Sequence[bytes]) -> list[bytes]:
+        """The transfer has ended well: what was read, message by message. Returns it as it may be kept."""
+        return [
+            data if register is None else self._read(register, data)
+            for register, data in zip(self._reads, answers, strict=True)
+        ]
+
+    def _written(self, data: bytes) -> bytes:
+        self._register = data[0] + len(data) - 1
+        if len(data) == 1 or not self._matters(data[0], len(data) - 1):
+            return data
+        covered = bytearray(data)
+        command: int | None = None
+        for place in range(1, len(data)):
+            register, value = data[0] + place - 1, data[place]
+            if register in PASSWORD_AREA:
+                covered[place] = 0
+            elif register == _PAGE_SELECT:
+                self._page = value
+            elif self._page not in (None, _COMMAND_PAGE):
+                continue
+            elif register == _COMMAND_NUMBER.start:
+                command = value << 8
+            elif register == _COMMAND_NUMBER.stop - 1:
+                command = (command or 0) | value
+            elif register == _BODY_LENGTH:
+                self._body_bytes = value
+            elif register == _CHECK_CODE or register >= _BODY:
+                secret = self._body_bytes in (None, PASSWORD_BYTES) if command is None else command in _SECRET
+                if secret:
+                    covered[place] = 0
+                    self._kept = True
+        if command is not None:  # it is executed; what comes next belongs to another one
+            self._kept = command in _SECRET
+            self._body_bytes = None
+        return bytes(covered)
+
+    def _read(self, register: int, data: bytes) -> bytes:
+        if not self._matters(register, len(data)):
+            return data
+        covered = bytearray(data)
+        for place, value in enumerate(data):
+            here = register + place
+            if here in PASSWORD_AREA:
+                covered[place] = 0
+            elif here == _PAGE_SELECT:
+                self._page = value
+            elif (
+                self._kept and (here == _CHECK_CODE or here >= _BODY) and self._page in (None, _COMMAND_PAGE)
+            ):
+                covered[place] = 0
+        return bytes(covered)
+
+    def _matters(self, register: int, length: int) -> bool:
+        """Whether there may be a password in these bytes, or the number of the page."""
+        if register > _PAGE_SELECT:
+            return self._page in (None, _COMMAND_PAGE)
+        return register + length > min(PASSWORD_AREA)
 
 
 def without_passwords_of_bench(content: bytes) -> bytes:

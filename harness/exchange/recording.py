@@ -21,6 +21,7 @@ import pyvisa.constants
 import pyvisa.errors
 
 from drivers.clock import Clock, StopFlag, shielded, waited
+from drivers.errors import UnsupportedError
 from drivers.i2c import SmbusLike
 from drivers.line_session import SerialPort
 from harness.exchange.form import (
@@ -35,7 +36,7 @@ from harness.exchange.form import (
     seal,
     thread_name,
 )
-from harness.exchange.hidden import HiddenWords, masked, without_password
+from harness.exchange.hidden import HiddenWords, ModuleSecrets, masked
 
 if TYPE_CHECKING:
     from smbus2 import i2c_msg
@@ -256,6 +257,7 @@ class RecordingBackend:
     def __init__(self, inner: Backend, stop: StopFlag) -> None:
         self._inner = inner
         self.recorder = Recorder(inner.clock, stop)
+        self._secrets: dict[str, ModuleSecrets] = {}
         self.clock: Clock = RecordedClock(inner.clock, self.recorder)
 
     def visa_resource(self, address: str) -> Any:
@@ -289,7 +291,15 @@ class RecordingBackend:
         with _opening(channel):
             bus = self._inner.smbus(address)
         channel.opened()
-        return RecordedBus(bus, channel)
+        # Over all its sessions: a replay goes on where the one before has ended, too.
+        return RecordedBus(bus, channel, self._secrets.setdefault(address, ModuleSecrets()))
+
+    def sysfs_file(self, address: str) -> str:
+        """Its driver opens it by itself, so that nobody sees what goes over it.
+
+        :raises UnsupportedError: always.
+        """
+        raise UnsupportedError(address, "what goes over a file of sysfs cannot be recorded")
 
     def close(self) -> None:
         """Close the libraries, then the recording."""
@@ -520,41 +530,43 @@ class RecordedPort:
 
 
 class RecordedBus:
-    """A bus of smbus2's shape (:class:`drivers.i2c.SmbusLike`)."""
+    """A bus of smbus2's shape (:class:`drivers.i2c.SmbusLike`). ``secrets``: of the module on it, if the bus
+    was opened before."""
 
-    def __init__(self, bus: SmbusLike, channel: Channel) -> None:
+    def __init__(self, bus: SmbusLike, channel: Channel, secrets: ModuleSecrets | None = None) -> None:
         self._bus = bus
         self._channel = channel
+        self._secrets = secrets or ModuleSecrets()
 
     def i2c_rdwr(self, *i2c_msgs: i2c_msg) -> None:
         """Transfer messages."""
         # Before: a message whose bytes are sent may be reused for what comes back.
+        written = self._secrets.asked(
+            [
+                (message.addr, message.len if message.flags & _I2C_M_RD else _bytes_of(message))
+                for message in i2c_msgs
+            ]
+        )
         asked = [
-            None if message.flags & _I2C_M_RD else f'["w",{message.addr},"{_written(message).hex()}"]'
-            for message in i2c_msgs
+            f'["r",{message.addr},' if message.flags & _I2C_M_RD else f'["w",{message.addr},"{data.hex()}"]'
+            for message, data in zip(i2c_msgs, written, strict=True)
         ]
+        reads = [(place, message) for place, message in enumerate(i2c_msgs) if message.flags & _I2C_M_RD]
         try:
             self._bus.i2c_rdwr(*i2c_msgs)
         except Exception as fault:
-            parts = [
-                text if text is not None else f'["r",{message.addr},{message.len}]'
-                for text, message in zip(asked, i2c_msgs, strict=True)
-            ]
-            self._channel.did("transfer", f',"messages":[{",".join(parts)}]{_fault_fields(fault)}')
+            for place, message in reads:
+                asked[place] += f"{message.len}]"
+            self._channel.did("transfer", f',"messages":[{",".join(asked)}]{_fault_fields(fault)}')
             raise
-        parts = [
-            text if text is not None else f'["r",{message.addr},"{_bytes_of(message).hex()}"]'
-            for text, message in zip(asked, i2c_msgs, strict=True)
-        ]
-        self._channel.did("transfer", f',"messages":[{",".join(parts)}]')
+        answers = self._secrets.answered([_bytes_of(message) for _, message in reads])
+        for (place, _), data in zip(reads, answers, strict=True):
+            asked[place] += f'"{data.hex()}"]'
+        self._channel.did("transfer", f',"messages":[{",".join(asked)}]')
 
     def close(self) -> None:
         """Close the bus."""
         self._bus.close()
-
-
-def _written(message: i2c_msg) -> bytes:
-    return without_password(message.addr, _bytes_of(message))
 
 
 def _bytes_of(message: i2c_msg) -> bytes:

@@ -27,11 +27,11 @@ import pyvisa.constants
 import pyvisa.errors
 
 from drivers.clock import Clock, StopFlag
-from drivers.errors import BenchError, ConnectionFailedError
+from drivers.errors import BenchError, ConnectionFailedError, UnsupportedError
 from drivers.i2c import SmbusLike
 from drivers.line_session import SerialPort
 from harness.exchange.form import UNNAMED_THREAD, Exchange, Fault, Message, shown, shown_messages, thread_name
-from harness.exchange.hidden import HiddenWords, masked, without_password
+from harness.exchange.hidden import HiddenWords, ModuleSecrets, masked
 from harness.exchange.reading import Recording
 
 if TYPE_CHECKING:
@@ -150,6 +150,13 @@ class ReplayBackend:
         channel.opened()
         return ReplayedBus(channel)
 
+    def sysfs_file(self, address: str) -> str:
+        """Its driver opens it by itself, so that nobody sees what goes over it.
+
+        :raises UnsupportedError: always.
+        """
+        raise UnsupportedError(address, "what goes over a file of sysfs cannot be replayed")
+
     def close(self) -> None:
         """There is nothing to close."""
 
@@ -238,6 +245,9 @@ class Channel:
         self.exchanges = exchanges
         self.place = 0
         self._backend = backend
+        # What is asked and what was recorded are covered alike, and then compared: a recording of an earlier
+        # version may hold what is covered now.
+        self.secrets_asked, self.secrets_recorded = ModuleSecrets(), ModuleSecrets()
         self._rest = b""
         self._nothing = 0
 
@@ -512,31 +522,41 @@ class ReplayedBus:
         """Transfer messages, filling the buffers of reads."""
         if not self._open:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        asked = tuple(
-            Message(message.addr, b"", message.len)
-            if message.flags & _I2C_M_RD
-            else Message(
-                message.addr, without_password(message.addr, ctypes.string_at(message.buf, message.len)), None
+        told: list[tuple[int, bytes | int]] = [
+            (
+                message.addr,
+                message.len if message.flags & _I2C_M_RD else ctypes.string_at(message.buf, message.len),
             )
             for message in i2c_msgs
-        )
+        ]
+        asked = _covered(told, self._channel.secrets_asked)
         text = f"transfer {shown_messages(asked)}"
-        if not self._channel.next_is("transfer") or not _same(self._channel.upcoming().messages, asked):
+        if not self._channel.next_is("transfer"):
+            raise self._channel.differs(text)
+        messages = self._channel.upcoming().messages
+        recorded = _covered(
+            [(m.address, m.data if m.length is None else m.length) for m in messages],
+            self._channel.secrets_recorded,
+        )
+        if recorded != asked:
             raise self._channel.differs(text)
         exchange = self._channel.take("transfer", text)
         _raise(exchange.fault)
-        for message, recorded in zip(i2c_msgs, exchange.messages, strict=True):
-            if recorded.length is not None:
-                ctypes.memmove(message.buf, recorded.data, len(recorded.data))
+        answers = [message.data for message in messages if message.length is not None]
+        self._channel.secrets_asked.answered(answers)
+        self._channel.secrets_recorded.answered(answers)
+        for message, one in zip(i2c_msgs, exchange.messages, strict=True):
+            if one.length is not None:
+                ctypes.memmove(message.buf, one.data, len(one.data))
 
     def close(self) -> None:
         """Close the bus."""
         self._open = False
 
 
-def _same(recorded: Sequence[Message], asked: Sequence[Message]) -> bool:
-    return len(recorded) == len(asked) and all(
-        (one.address, one.length) == (other.address, other.length)
-        and (one.length is not None or without_password(one.address, one.data) == other.data)
-        for one, other in zip(recorded, asked, strict=True)
+def _covered(messages: Sequence[tuple[int, bytes | int]], secrets: ModuleSecrets) -> tuple[Message, ...]:
+    """A transfer without passwords, and without what was read."""
+    return tuple(
+        Message(address, data, content if isinstance(content, int) else None)
+        for (address, content), data in zip(messages, secrets.asked(messages), strict=True)
     )

@@ -16,7 +16,7 @@ from drivers.i2c import I2cBus
 from drivers.scpi import ScpiSession
 from drivers.xena_xoa import XenaChassis
 from harness.exchange.form import Header
-from harness.exchange.hidden import HiddenWords, without_password, without_passwords_of_bench
+from harness.exchange.hidden import HiddenWords, ModuleSecrets, without_passwords_of_bench
 from harness.exchange.reading import read_recording
 from harness.exchange.recording import RecordingBackend
 from harness.exchange.replaying import ReplayBackend, ReplayDifferenceError
@@ -167,8 +167,8 @@ def test_the_password_registers_of_a_module_are_not_kept(tmp_path: Path) -> None
 )
 def test_where_the_password_registers_are(data: bytes, kept: bytes) -> None:
     """OIF-CMIS-05.4, 8.2: lower:118-125."""
-    assert without_password(0x50, data) == kept
-    assert without_password(0x51, data) == data
+    assert ModuleSecrets().asked([(0x50, data)]) == [kept]
+    assert ModuleSecrets().asked([(0x51, data)]) == [data]
 
 
 def test_the_bench_file_is_kept_without_passwords() -> None:
