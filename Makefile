@@ -8,6 +8,8 @@ PACKAGES := drivers harness reports fixtures testplans
 
 .PHONY: qualify test lint types contract unit soak bench physics lock format clean
 .DEFAULT_GOAL := help
+# Two halves of the tests share the machine: threads of BLAS that spin would take it from them.
+export OPENBLAS_NUM_THREADS ?= 1
 
 help:
 	@echo "make qualify   full simulated qualification: verdict and report  (BENCH=$(BENCH) ARGS=...)"

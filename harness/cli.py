@@ -7,6 +7,7 @@ answers at once.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Exit codes: 0 done or pass, 1 the module failed, 2 a problem of bench, file or usage."""
+    # Our matrix products are small: threads of BLAS that spin take the processor from the bench's own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         print(usage())

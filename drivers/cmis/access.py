@@ -27,7 +27,7 @@ from drivers.cmis.errors import CmisError, ModuleNotRespondingError, PageUnavail
 from drivers.cmis.hold_off import WRITE_HOLD_OFF_S, HoldOff, HoldOffWait
 from drivers.cmis.image import FIRST_BANKED_PAGE, HALF, check_span, page_key
 from drivers.cmis.latched import holds_flags
-from drivers.cmis.ports import SHORTEST_ACCESS, AccessLimits, check_page, span_text
+from drivers.cmis.ports import SHORTEST_ACCESS, AccessLimits, Refusals, check_page, span_text
 from drivers.errors import BenchError
 from drivers.i2c import MAX_MESSAGES, I2cBus, I2cNackError, I2cRefusedByAdapterError, I2cUnclearError
 
@@ -95,6 +95,9 @@ class I2cMemory:
         self._combine = combine
         self._selected: tuple[int, int] | None = None
         self._flat = False  # has no page registers that could be believed
+        self._accesses = self._refused = 0
+        self._longest_refusal_s = 0.0
+        self._refused_since_s: float | None = None
 
     @property
     def limits(self) -> AccessLimits:
@@ -195,6 +198,27 @@ class I2cMemory:
                     self._read_on_page(bank, page, (), doing)
                 self._write_now(byte + start, part, doing)
                 self._hold_off.wrote(_page_of(page, byte), byte + start, len(part))
+
+    def read_plainly(self, byte: int, length: int) -> bytes:
+        """One read from ``byte`` (0..255) on, whatever page is selected, beyond the end of a half too:
+        for tests of the module's interface. Raises what :meth:`read` raises.
+
+        :raises ValueError: for a byte that is not 0..255, or more than :attr:`limits` allows.
+        """
+        if not 0 <= byte <= 0xFF or not 1 <= length <= self._limits.read:
+            raise ValueError(f"{length} bytes from byte {byte} in one read of at most {self._limits.read}")
+        with self._bus.transaction():
+            return self._read_together(
+                None, ((bytes([byte]), length),), lambda: f"reading from byte {byte} on"
+            )[0]
+
+    def take_refusals(self) -> Refusals:
+        """Accesses and refusals since the last call."""
+        with self._bus.transaction():
+            found = Refusals(self._accesses, self._refused, self._longest_refusal_s)
+            self._accesses = self._refused = 0
+            self._longest_refusal_s = 0.0
+            return found
 
     def transaction(self) -> AbstractContextManager[bool]:
         """Hold the bus for a read and the write that depends on it."""
@@ -310,9 +334,11 @@ class I2cMemory:
     ) -> _Result:
         waiting: HoldOffWait | None = None
         while True:
+            self._accesses += 1
             try:
                 result = transfer()
             except I2cNackError as nack:
+                self._note_refusal()
                 if clears and isinstance(nack, I2cUnclearError):
                     self.forget_page()
                     raise I2cUnclearError(
@@ -327,8 +353,16 @@ class I2cMemory:
                     self.forget_page()
                     raise self._silent(nack, doing(), waiting) from nack
             else:
+                self._refused_since_s = None
                 self._hold_off.answered()
                 return result
+
+    def _note_refusal(self) -> None:
+        now_s = self._clock.now_s()
+        if self._refused_since_s is None:
+            self._refused_since_s = now_s
+        self._refused += 1
+        self._longest_refusal_s = max(self._longest_refusal_s, now_s - self._refused_since_s)
 
     def _wait(self) -> HoldOffWait:
         # Pauses grow from far below tBPC, of which modules that advertise 01h:169 need a fraction only, so

@@ -17,11 +17,14 @@ from drivers.cmis.image import HALF, check_span
 __all__ = [
     "AccessLimits",
     "CallableMemory",
+    "CountsRefusals",
     "HasLimits",
     "HoldsOff",
     "HoldsTheBus",
     "KnowsSelection",
+    "ReadsPlainly",
     "ReadsSeveral",
+    "Refusals",
     "RemembersPage",
     "TracksConfiguration",
     "bus_held",
@@ -104,6 +107,32 @@ class ReadsSeveral(Protocol):
 
     def read_several(self, bank: int, page: int, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read ``spans`` of (byte, length), all in one half; answers in the order of the spans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Accesses since somebody last asked, how many of them were refused (a repetition counts as one more),
+    and the longest time from a refusal to another without an answer in between."""
+
+    accesses: int
+    refused: int
+    longest_s: float
+
+
+@runtime_checkable
+class CountsRefusals(Protocol):
+    """A memory that counts how often its module does not acknowledge."""
+
+    def take_refusals(self) -> Refusals:
+        """Refusals since the last call."""
+
+
+@runtime_checkable
+class ReadsPlainly(Protocol):
+    """A memory that can read as the wire has it, for tests of a module's interface."""
+
+    def read_plainly(self, byte: int, length: int) -> bytes:
+        """One read from ``byte`` (0..255) on, whatever page is selected, beyond the end of a half too."""
 
 
 @runtime_checkable

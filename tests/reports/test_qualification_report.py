@@ -234,6 +234,24 @@ def test_simulated_is_marked_on_screen_and_on_every_printed_page(page_of, make_r
     assert '<div class="watermark"' not in real.html
 
 
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({}, "R-1: not calibrated on this bench"),
+        ({"fault": "calibrate it anew"}, "R-1: calibrate it anew"),
+        (
+            {"calibrated": "2026-08-01", "due": "2027-02-01", "record": "r.json", "record_sha256": "ab" * 32},
+            "R-1: calibrated 2026-08-01, due 2027-02-01 ( r.json SHA-256 abababababab )",
+        ),
+    ],
+    ids=["uncalibrated", "faulty", "calibrated"],
+)
+def test_the_reference_transmitter_and_its_calibration_are_named(make_run, known, expected):
+    who = {"vendor": "LANEWISE", "model": "REF", "serial": "R-1", "firmware": "1.0"}
+    page = _page(make_run("good", reference={**who, **known}))
+    assert expected in page.text("Test system")
+
+
 def test_an_output_that_was_left_on_is_reported_loudly(make_run):
     left_on = SafeState(
         "2026-08-17T19:40:02Z", "reference_tx", "transmitters disabled", "no answer", safe=False

@@ -1,8 +1,8 @@
 """Checks that share one thing done with the module, collected until it is recorded.
 
-A check is named in the matrix, which also says its clause. Each is told at most once; what the module does wrong
-while several are looked at fails those of them that were not told yet, and what it does not advertise skips
-them.
+A check is named in the matrix, which also says its clause. Each is told at most once; what the module does
+wrong while several are looked at fails those of them that were not told yet, and what it does not advertise
+skips them.
 """
 
 from __future__ import annotations
@@ -104,9 +104,7 @@ class Checks:
         record = self.run.record_acquisition(
             self._name, self._start_s, conditions=conditions, data=data, budget=[]
         )
-        clauses = {
-            measured.parameter: measured.clause for _, measured in matrix().by_fixture.values()
-        }
+        clauses = {measured.parameter: measured.clause for _, measured in matrix().by_fixture.values()}
         values: dict[tuple[str, int | None], Value] = {}
         for (parameter, lane), found in self._found.items():
             if isinstance(found, NotOffered):
@@ -170,9 +168,7 @@ def bring_up_anew(run: Run) -> None:
     """
     bench = run.bench
     run.traffic.forget()
-    result = bring_up(
-        run.module, bench.host_board.pins, bench.clock, media_interface=run.pmd.media_interface
-    )
+    result = bring_up(run.module, bench.host_board.pins, bench.clock, media_interface=run.pmd.media_interface)
     if not result.ok:
         raise CmisError(f"the module could not be brought up again: {result.stopped_by}")
 

@@ -56,7 +56,9 @@ def _down(checks: Checks) -> None:
         say_share(checks, "dp_tx_turn_off_share", watched, _D.DPTxTurnOff)
         say_share(checks, "dp_deinit_share", watched, _D.DPDeinit)
         if not watched.reached:
-            raise CmisError(f"the data path of host lane {min(lanes)} did not become DPDeactivated: {watched.text()}")
+            raise CmisError(
+                f"the data path of host lane {min(lanes)} did not become DPDeactivated: {watched.text()}"
+            )
         run.bench.clock.sleep(_FLAG_S)
         valid = information.lanes_set(module.registers, "OutputStatusTx")
         mine = sorted(set(valid) & set(run.pmd.lane_numbers()))

@@ -32,7 +32,7 @@ _ADVERTISED_PAGES = {  # field: pages it stands for
     "Page03hSupported": (0x03,),
     "TransmitterIsTunable": (0x04, 0x12),
     "DiagnosticPagesSupported": (0x13, 0x14),
-    "VDMPagesSupported": (0x20, 0x24, 0x28, 0x2C, 0x2D, 0x2F),
+    "VDMPagesSupported": (0x20, 0x24, 0x28, 0x2D, 0x2F),
     "CdbInstancesSupported": (0x9F,),
 }
 
@@ -62,12 +62,18 @@ def _identity(checks: Checks) -> None:
             lower == copy and lower in _CMIS_IDENTIFIERS,
             f"lower:0 reads {lower:02X}h ({name}), its copy 00h:128 {copy:02X}h",
         )
-        major, minor = module.get("CmisRevisionMajor"), module.get("CmisRevisionMinor")
-        checks.say("cmis_revision", major in (3, 4, 5), f"lower:1 says CMIS {major}.{minor}")
-        flat = module.get("MemoryModel")
-        checks.say("memory_model", not flat, f"{where('MemoryModel')} is {flat}: {'flat' if flat else 'paged'}")
+        major = information.get_int(module.registers, "CmisRevisionMajor")
+        checks.say(
+            "cmis_revision", major in (3, 4, 5), f"lower:1 says CMIS {module.identity().cmis_revision}"
+        )
+        flat = information.get_int(module.registers, "MemoryModel")
+        checks.say(
+            "memory_model", not flat, f"{where('MemoryModel')} is {flat}: {'flat' if flat else 'paged'}"
+        )
         media = module.identity().media_type
-        checks.say("media_type", "SMF" in media or "single" in media.lower(), f"{where('MediaType')}: {media}")
+        checks.say(
+            "media_type", "SMF" in media or "single" in media.lower(), f"{where('MediaType')}: {media}"
+        )
         wrong = []
         texts = {}
         for field in (FIELDS[name] for name in _TEXTS):
@@ -83,7 +89,9 @@ def _identity(checks: Checks) -> None:
         checks.say(
             "vendor_texts",
             not wrong,
-            f"not ASCII, left-aligned and padded with spaces: {'; '.join(wrong)}" if wrong else "all are ASCII",
+            f"not ASCII, left-aligned and padded with spaces: {'; '.join(wrong)}"
+            if wrong
+            else "all are ASCII",
         )
     with checks.about("vendor_identity", "date_code", "power_advertised"):
         identity = module.identity()
@@ -134,7 +142,9 @@ def _applications(checks: Checks) -> None:
     module, pmd = checks.run.module, checks.run.pmd
     with checks.about("application_descriptors", "application_of_pmd", "media_lanes"):
         applications = module.applications()
-        listed = ", ".join(f"{item.app_sel}: {item.host_interface} / {item.media_interface}" for item in applications)
+        listed = ", ".join(
+            f"{item.app_sel}: {item.host_interface} / {item.media_interface}" for item in applications
+        )
         present = information.media_lanes_present(module.registers)
         wrong = []
         for item in applications:
@@ -145,18 +155,27 @@ def _applications(checks: Checks) -> None:
             for place in placements(item):
                 absent = set(place.media_lanes) - set(present)
                 if absent:
-                    wrong.append(f"AppSel {item.app_sel} uses media lanes {sorted(absent)}, which 00h:210 denies")
+                    wrong.append(
+                        f"AppSel {item.app_sel} uses media lanes {sorted(absent)}, which 00h:210 denies"
+                    )
         checks.data["applications"] = listed
         checks.say(
             "application_descriptors",
             bool(applications) and not wrong,
-            "; ".join(dict.fromkeys(wrong)) or (f"lower:86-117: {listed}" if applications else "none advertised"),
+            "; ".join(dict.fromkeys(wrong))
+            or (f"lower:86-117: {listed}" if applications else "none advertised"),
         )
         offered = [item.app_sel for item in applications if item.media_interface == pmd.media_interface]
-        checks.say("application_of_pmd", bool(offered), f"{pmd.media_interface}: AppSel {offered or 'none'}; {listed}")
+        checks.say(
+            "application_of_pmd",
+            bool(offered),
+            f"{pmd.media_interface}: AppSel {offered or 'none'}; {listed}",
+        )
         wanted = set(pmd.lane_numbers())
         checks.say(
-            "media_lanes", wanted <= set(present), f"{where('MediaLaneUnsupported')}: media lanes {present} are there"
+            "media_lanes",
+            wanted <= set(present),
+            f"{where('MediaLaneUnsupported')}: media lanes {present} are there",
         )
 
 
@@ -189,11 +208,13 @@ def _advertised(checks: Checks) -> None:
                 continue
             for page in pages:
                 try:
-                    module.memory.read(0, page, HALF, 1) if page not in (0x2C,) else None
+                    module.memory.read(0, page, HALF, 1)
                     there.append(f"{page:02X}h")
                 except PageUnavailableError as error:
                     lost.append(f"{where(name)} is set, yet {error}")
-        checks.say("advertised_pages", not lost, "; ".join(lost) or f"{', '.join(there) or 'none'} can be selected")
+        checks.say(
+            "advertised_pages", not lost, "; ".join(lost) or f"{', '.join(there) or 'none'} can be selected"
+        )
 
 
 def _thresholds(checks: Checks) -> None:

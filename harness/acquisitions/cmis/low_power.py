@@ -1,5 +1,5 @@
-"""Low power by register and by pin, and back (OIF-CMIS-05.4 §6.3.2), with dark fibres and the supply's word for
-it."""
+"""Low power by register and by pin, and back (OIF-CMIS-05.4 §6.3.2), with dark fibres and the supply's word
+for it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from drivers.cmis.states import advertised_s, to_low_power_s, wait_for_data_path
 from drivers.cmis.wording import where
 from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.cmis.checks import Checks, host_lanes_in_use, module_kept_up
-from harness.acquisitions.cmis.timing import State, Watched, legal, say_share, watch_states
 from harness.acquisitions.cmis.optical import levels_dbm, route_or_not
+from harness.acquisitions.cmis.timing import State, Watched, legal, say_share, watch_states
 from harness.run import Run
 
 _M = ModuleState
@@ -61,7 +61,9 @@ def _down(checks: Checks, lanes: Sequence[int], paths: Mapping[int, object] | No
         clock.sleep(0.2)  # ton_flag
         states = module.data_path_states()
         up = [lane for lane, state in enumerate(states, 1) if state is not DataPathState.DPDeactivated]
-        checks.say("low_power_data_paths", not up, f"11h:128-131 in ModuleLowPwr: not Deactivated on host lanes {up}")
+        checks.say(
+            "low_power_data_paths", not up, f"11h:128-131 in ModuleLowPwr: not Deactivated on host lanes {up}"
+        )
         raised = "ModuleStateChangedFlag" in module.flags().module
         again = "ModuleStateChangedFlag" in module.flags().module
         checks.say(
@@ -110,13 +112,17 @@ def _up(checks: Checks, host_lanes: Sequence[int]) -> None:
         checks.say(
             "data_paths_return",
             wait.reached,
-            wait.in_words() if not wait.reached else f"host lanes {tuple(host_lanes)} Activated {wait.elapsed_s:.2f} s "
+            wait.in_words()
+            if not wait.reached
+            else f"host lanes {tuple(host_lanes)} Activated {wait.elapsed_s:.2f} s "
             f"after ModuleReady, by themselves (10h:128 is clear)",
         )
 
 
 def _say_sequence(checks: Checks, parameter: str, watched: Watched, way: Sequence[State], cause: str) -> None:
-    checks.say(parameter, watched.reached and legal(watched.states, [way]), f"after {cause}: {watched.text()}")
+    checks.say(
+        parameter, watched.reached and legal(watched.states, [way]), f"after {cause}: {watched.text()}"
+    )
 
 
 def cmis_low_power_pin(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
@@ -146,7 +152,9 @@ def cmis_low_power_pin(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
                 allowed_s = to_low_power_s(module)
                 start_s = clock.now_s()
                 pins.set_low_power(asserted=True)
-                watched = watch_states(run, lambda: _module_look(run), _M.ModuleLowPwr, allowed_s, start_s=start_s)
+                watched = watch_states(
+                    run, lambda: _module_look(run), _M.ModuleLowPwr, allowed_s, start_s=start_s
+                )
                 in_time = watched.seen[-1][0] - start_s <= allowed_s + watched.interval_s
                 checks.say(
                     "low_power_by_pin",
@@ -156,7 +164,9 @@ def cmis_low_power_pin(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
                 allowed_s = advertised_s(module, "MaxDurationModulePwrUp")
                 start_s = clock.now_s()
                 pins.set_low_power(asserted=False)
-                watched = watch_states(run, lambda: _module_look(run), _M.ModuleReady, allowed_s, start_s=start_s)
+                watched = watch_states(
+                    run, lambda: _module_look(run), _M.ModuleReady, allowed_s, start_s=start_s
+                )
                 in_time = watched.seen[-1][0] - start_s <= allowed_s + watched.interval_s
                 checks.say(
                     "low_power_pin_released",

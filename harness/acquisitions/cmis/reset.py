@@ -57,7 +57,9 @@ def _hardware(checks: Checks) -> None:
             pins.set_reset(asserted=False)
         start_s = clock.now_s()
         checks.say(
-            "reset_silences", silent, "the interface is silent while ResetL is low" if silent else "it answers in reset"
+            "reset_silences",
+            silent,
+            "the interface is silent while ResetL is low" if silent else "it answers in reset",
         )
         answered_s = _answered_s(run, start_s)
         if answered_s is None:
@@ -78,7 +80,9 @@ def _hardware(checks: Checks) -> None:
             answered_s=answered_s,
         )
         state = module.module_state()
-        checks.say("reset_low_power", state is ModuleState.ModuleLowPwr, f"with LPMode asserted: {state.name}")
+        checks.say(
+            "reset_low_power", state is ModuleState.ModuleLowPwr, f"with LPMode asserted: {state.name}"
+        )
         selected = module.memory.read(0, 0, 126, 2)
         checks.say("reset_page_select", selected == b"\0\0", f"lower:126-127 read {selected.hex(' ')}")
         raised = "ModuleStateChangedFlag" in module.flags().module
@@ -98,7 +102,9 @@ def _defaults(checks: Checks) -> None:
     if applications and staged[0] >> 4 not in {0, *(item.app_sel for item in applications)}:
         wrong.append(f"10h:145 stages AppSel {staged[0] >> 4}, which is not advertised")
     checks.say(
-        "reset_defaults", not wrong, "; ".join(wrong) or f"{', '.join(map(where, _DEFAULTS))} are at their defaults"
+        "reset_defaults",
+        not wrong,
+        "; ".join(wrong) or f"{', '.join(map(where, _DEFAULTS))} are at their defaults",
     )
 
 
@@ -111,10 +117,13 @@ def _software(checks: Checks) -> None:
         checks.say(
             "software_reset",
             wait.reached and wait.elapsed_s <= MGMT_INIT_S + _POLL_S,
-            f"after SoftwareReset (lower:26.3): {wait.found} after {wait.elapsed_s:.2f} s; {wait.explanation}",
+            f"after SoftwareReset (lower:26.3): {wait.found} after {wait.elapsed_s:.2f} s; "
+            f"{wait.explanation}",
         )
         left = information.lanes_set(module.registers, "OutputDisableTx")
-        checks.say("software_reset_defaults", not left, f"OutputDisableTx (10h:130) after it: lanes {left or 'none'}")
+        checks.say(
+            "software_reset_defaults", not left, f"OutputDisableTx (10h:130) after it: lanes {left or 'none'}"
+        )
 
 
 def _is_silent(run: Run) -> bool:

@@ -18,14 +18,14 @@ LOOKS = 100
 """Looks within an advertised duration, at least."""
 SHORTEST_S, LONGEST_S = 0.002, 0.020
 _PATIENCE = 3.0
-"""How many times what is advertised is waited for: a late module shall have a duration, not only a failure."""
+"""How many times what is advertised is waited for: a late module has a duration too, not only a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was seen of states: each with the bench time of the first look that found it, from ``start_s`` (the
-    command) on; ``interval_s``: the longest time between two looks; ``reached``: whether the state waited for
-    came."""
+    """What was seen of states: each with the bench time of the first look that found it, from ``start_s``
+    (the command) on; ``interval_s``: the longest time between two looks; ``reached``: whether the state
+    waited for came."""
 
     start_s: float
     seen: tuple[tuple[float, State], ...]
@@ -89,11 +89,16 @@ def say_share(checks: Checks, parameter: str, watched: Watched, state: State) ->
     stay_s = watched.stay_s(state)
     if stay_s is None and state in watched.states:
         last_s = watched.seen[-1][0]
-        checks.say(parameter, False, f"{state.name} did not end within {last_s - watched.start_s:.2f} s: {watched.text()}")
+        checks.say(
+            parameter,
+            False,
+            f"{state.name} did not end within {last_s - watched.start_s:.2f} s: {watched.text()}",
+        )
         return
     if stay_s is None:
         if watched.reached:
-            reason = f"{state.name} was not seen: shorter than the {watched.interval_s * 1e3:.1f} ms between two looks"
+            between_ms = watched.interval_s * 1e3
+            reason = f"{state.name} was not seen: shorter than the {between_ms:.1f} ms between two looks"
             checks.leave(reason, parameter)
         else:
             checks.say(parameter, False, f"{state.name} was not entered: {watched.text()}")

@@ -1,15 +1,17 @@
-"""Tx disable and forced squelch, with the power meter as proof; Rx outputs and polarities; monitors that follow."""
+"""Tx disable and forced squelch, with the power meter as proof; Rx outputs and polarities."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from drivers.cmis import information
 from drivers.cmis.codes import DataPathState
+from drivers.cmis.diagnostics import Diagnostics, Loopback, Side
+from drivers.cmis.errors import NotAdvertisedError
 from drivers.cmis.lane_controls import LaneControl, is_advertised, lanes_on, set_lanes
-from drivers.cmis.states import advertised_s
 from drivers.cmis.wording import where
-from drivers.units import dbm_from_w
+from drivers.units import w_from_dbm
 from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.cmis.checks import Checks, host_lanes_in_use, module_kept_up
 from harness.acquisitions.cmis.low_power import DARK_DBM
@@ -24,7 +26,9 @@ from harness.run import Run
 
 _HALF_DB = 3.0
 _EFFECT_S = 0.1  # rxdis, Table 10-5
+_LOCK_S = 0.5  # for the receivers to lock to the light; CMIS gives no time [uncertain]
 _LOOK_S = 0.02
+_BACK_S = 10.0  # for a module that is late, so that what comes next is not laid to it as well
 
 
 def cmis_tx_disable(run: Run, lanes: Sequence[int]) -> Acquired:
@@ -74,17 +78,25 @@ def _disable(checks: Checks, lanes: Sequence[int]) -> None:
                 f"{settling_s:g} s after OutputDisableTx (10h:130): {_listed(bright or dark)}",
             )
         states = _settled(run, host_lanes, DataPathState.DPInitialized, settling_s)
-        wrong = {lane: states[lane - 1].name for lane in host_lanes if states[lane - 1] is not DataPathState.DPInitialized}
+        wrong = {
+            lane: states[lane - 1].name
+            for lane in host_lanes
+            if states[lane - 1] is not DataPathState.DPInitialized
+        }
         early = information.get_int(module.registers, "CmisRevisionMajor") < 4
         if early:
             checks.leave("DPInitialized came with CMIS 4.0", "tx_disable_state")
-        checks.say("tx_disable_state", not wrong, f"data paths with all outputs disabled: {wrong or 'DPInitialized'}")
+        checks.say(
+            "tx_disable_state", not wrong, f"data paths with all outputs disabled: {wrong or 'DPInitialized'}"
+        )
         clock.sleep(MONITOR_REFRESH_S)
-        _follow(checks, before, _monitors(run, lanes))
+        _follow(checks, lit, before, _monitors(run, lanes))
         flags = module.flags()
         failed = flags.lanes.get("FailureFlagTx", ())
         checks.say(
-            "tx_disable_flags", not failed, f"FailureFlagTx (11h:135) of outputs that were disabled: {failed or 'none'}"
+            "tx_disable_flags",
+            not failed,
+            f"FailureFlagTx (11h:135) of outputs that were disabled: {failed or 'none'}",
         )
         start_s = clock.now_s()
         module.set_output_disable_tx(())
@@ -97,37 +109,58 @@ def _disable(checks: Checks, lanes: Sequence[int]) -> None:
             checks.say(
                 "tx_enable_light",
                 not weak,
-                f"{allowed_s:g} s after OutputDisableTx was cleared: {_listed(weak or again)}; before: {_listed(lit)}",
+                f"{allowed_s:g} s after OutputDisableTx was cleared: {_listed(weak or again)}; "
+                f"before: {_listed(lit)}",
             )
         states = module.data_path_states()
-        wrong = {lane: states[lane - 1].name for lane in host_lanes if states[lane - 1] is not DataPathState.DPActivated}
-        checks.say("tx_enable_state", not wrong, f"data paths {allowed_s:g} s after it: {wrong or 'DPActivated'}")
-        _settled(run, host_lanes, DataPathState.DPActivated, 3 * allowed_s)
+        wrong = {
+            lane: states[lane - 1].name
+            for lane in host_lanes
+            if states[lane - 1] is not DataPathState.DPActivated
+        }
+        checks.say(
+            "tx_enable_state", not wrong, f"data paths {allowed_s:g} s after it: {wrong or 'DPActivated'}"
+        )
+        _settled(run, host_lanes, DataPathState.DPActivated, _BACK_S)
 
 
 def _follow(
     checks: Checks,
+    lit: Mapping[int, float],
     before: Mapping[int, tuple[float | None, float | None]],
     after: Mapping[int, tuple[float | None, float | None]],
 ) -> None:
-    """The Tx monitors, of which a transmitter without light must show another reading."""
+    """The Tx monitors, with light and without. ``lit``: dBm at the meter before, where there is one."""
     wrong = []
     watched = False
+    least_w = w_from_dbm(LOWEST_MONITORED_DBM)
     for lane, (power_w, bias_ma) in before.items():
         dark_w, dark_ma = after[lane]
-        if power_w is not None and dark_w is not None and dbm_from_w(max(power_w, 1e-9)) > LOWEST_MONITORED_DBM:
+        shone = lit.get(lane, -100.0) > LOWEST_MONITORED_DBM
+        if power_w is not None and dark_w is not None:
+            watched |= shone or power_w > least_w
+            if shone and power_w < least_w / 10.0:
+                wrong.append(
+                    f"TxPower of lane {lane} reads {power_w * 1e3:.4f} mW with {lit[lane]:.1f} dBm of light"
+                )
+            if power_w > least_w and dark_w > power_w / 10.0:
+                wrong.append(
+                    f"TxPower of lane {lane} reads {dark_w * 1e3:.3f} mW, {power_w * 1e3:.3f} mW with light"
+                )
+        if bias_ma is not None and dark_ma is not None:
             watched = True
-            if dark_w > power_w / 10.0:
-                wrong.append(f"TxPower of lane {lane} reads {dark_w * 1e3:.3f} mW, {power_w * 1e3:.3f} mW with light")
-        if bias_ma and dark_ma is not None and dark_ma == bias_ma:
-            wrong.append(f"TxBias of lane {lane} stands at {bias_ma:.3f} mA")
+            if shone and not bias_ma:
+                wrong.append(f"TxBias of lane {lane} reads 0 with {lit[lane]:.1f} dBm of light")
+            if bias_ma and dark_ma == bias_ma:
+                wrong.append(f"TxBias of lane {lane} stands at {bias_ma:.3f} mA")
     checks.data["monitors"] = {str(lane): [before[lane], after[lane]] for lane in before}
     if not watched:
-        checks.leave("no Tx monitor showed light before (01h:160)", "monitors_follow")
+        checks.leave("the module has no Tx monitors that show anything (01h:160)", "monitors_follow")
     checks.say(
         "monitors_follow",
         not wrong,
-        f"{MONITOR_REFRESH_S:g} s after the outputs were disabled (page 11h): {'; '.join(wrong) or 'the monitors fell'}",
+        f"{MONITOR_REFRESH_S:g} s after the outputs were disabled (page 11h): "
+        f"{'; '.join(wrong) or 'the monitors fell'}",
     )
 
 
@@ -136,7 +169,9 @@ def _one_lane(checks: Checks, lanes: Sequence[int]) -> None:
     module = run.module
     with checks.about("tx_disable_one_lane"):
         if len(lanes) < 2 or module.get("TxDisableIsModuleWide"):
-            checks.leave("the module turns its transmitters off only all together (01h:151.0)", "tx_disable_one_lane")
+            checks.leave(
+                "the module turns its transmitters off only all together (01h:151.0)", "tx_disable_one_lane"
+            )
             return
         if route_or_not(checks, lanes, "tx_disable_one_lane") is None:
             return
@@ -146,7 +181,7 @@ def _one_lane(checks: Checks, lanes: Sequence[int]) -> None:
         run.bench.clock.sleep(disable_settling_s(module))
         seen = levels_dbm(run, lanes)
         module.set_output_disable_tx(())
-        _settled(run, host_lanes, DataPathState.DPActivated, TX_ENABLE_S + advertised_s(module, "MaxDurationDPTxTurnOn"))
+        _settled(run, host_lanes, DataPathState.DPActivated, _BACK_S)
         fell = [lane for lane in lanes if seen[lane] < lit[lane] - _HALF_DB]
         checks.say(
             "tx_disable_one_lane",
@@ -185,9 +220,11 @@ def _squelch(checks: Checks, lanes: Sequence[int]) -> None:
             module.set_and_verify("SquelchMethodSelect", select)
         bright = {lane: level for lane, level in seen.items() if level > lit[lane] - 10.0}
         weak = {lane: level for lane, level in again.items() if level < lit[lane] - _HALF_DB}
-        checks.say("tx_squelch", not bright, f"with OutputSquelchForceTx (10h:132): {_listed(bright or seen)}")
+        checks.say(
+            "tx_squelch", not bright, f"with OutputSquelchForceTx (10h:132): {_listed(bright or seen)}"
+        )
         checks.say("tx_squelch_released", not weak, f"after it was released: {_listed(weak or again)}")
-        _settled(run, host_lanes, DataPathState.DPActivated, 1.0)
+        _settled(run, host_lanes, DataPathState.DPActivated, _BACK_S)
 
 
 _FLIPS = {
@@ -199,7 +236,7 @@ _FLIPS = {
 
 
 def cmis_lane_controls(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
-    """Controls of single lanes that are advertised: taken, read back, without harm to the data path, and undone.
+    """Controls of single lanes that are advertised: taken, read back, harmless to the data path, undone.
 
     :raises CmisError: when the module does not come up again.
     :raises BenchError: when the bench is at fault.
@@ -221,36 +258,67 @@ def cmis_lane_controls(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
                 checks.say(
                     parameter,
                     1 in found and not down,
-                    f"{where(control.value)} set on lane 1 reads back {found}; data paths that went: {down or 'none'}",
+                    f"{where(control.value)} set on lane 1 reads back {found}; data paths that "
+                    f"went: {down or 'none'}",
                 )
         _rx_output(checks, host_lanes)
     return checks.acquired()
 
 
 def _rx_output(checks: Checks, host_lanes: Sequence[int]) -> None:
+    """With the module's own light on its receivers where it can: without any no host output is valid."""
+    run = checks.run
+    module = run.module
+    with checks.about("output_disable_rx", "output_disable_rx_state"):
+        if not is_advertised(module, LaneControl.OUTPUT_DISABLE_RX):
+            reason = "the module does not advertise OutputDisableRx (01h:156.1)"
+            checks.leave(reason, "output_disable_rx", "output_disable_rx_state")
+            return
+        diagnostics = Diagnostics(module)
+        looped: tuple[int, ...] = ()
+        with suppress(NotAdvertisedError):
+            if Loopback.MEDIA_OUTPUT in diagnostics.capabilities.loopbacks:
+                looped = diagnostics.lanes_present(Side.MEDIA)
+                diagnostics.set_loopback(Loopback.MEDIA_OUTPUT, looped)
+        try:
+            _host_outputs(checks, host_lanes)
+        finally:
+            if looped:
+                diagnostics.set_loopback(Loopback.MEDIA_OUTPUT, looped, on=False)
+
+
+def _host_outputs(checks: Checks, host_lanes: Sequence[int]) -> None:
     run = checks.run
     module, clock = run.module, run.bench.clock
-    with checks.about("output_disable_rx", "output_disable_rx_state"):
-        control = LaneControl.OUTPUT_DISABLE_RX
-        before = information.lanes_set(module.registers, "OutputStatusRx")
-        set_lanes(module, control, host_lanes, True)
-        clock.sleep(_EFFECT_S)
-        during = information.lanes_set(module.registers, "OutputStatusRx")
-        states = module.data_path_states()
-        set_lanes(module, control, host_lanes, False)
-        clock.sleep(_EFFECT_S)
-        after = information.lanes_set(module.registers, "OutputStatusRx")
-        lit = sorted(set(during) & set(host_lanes))
-        checks.say(
-            "output_disable_rx",
-            not lit and set(after) >= set(before),
-            f"{where('OutputStatusRx')}: valid on host lanes {before or 'none'} before, {lit or 'none'} with "
-            f"OutputDisableRx (10h:138), {after or 'none'} after it",
+    control = LaneControl.OUTPUT_DISABLE_RX
+    clock.sleep(_LOCK_S)
+    before = information.lanes_set(module.registers, "OutputStatusRx")
+    set_lanes(module, control, host_lanes, True)
+    clock.sleep(_EFFECT_S)
+    during = information.lanes_set(module.registers, "OutputStatusRx")
+    states = module.data_path_states()
+    set_lanes(module, control, host_lanes, False)
+    clock.sleep(_EFFECT_S)
+    after = information.lanes_set(module.registers, "OutputStatusRx")
+    lit = sorted(set(during) & set(host_lanes))
+    down = [lane for lane in host_lanes if states[lane - 1] is not DataPathState.DPActivated]
+    checks.say(
+        "output_disable_rx_state",
+        not down,
+        f"data paths that OutputDisableRx took down: host lanes {down or 'none'}",
+    )
+    if not set(before) & set(host_lanes):
+        checks.leave(
+            "no host output was valid before (11h:132): there is no light to be received", "output_disable_rx"
         )
-        down = [lane for lane in host_lanes if states[lane - 1] is not DataPathState.DPActivated]
-        checks.say(
-            "output_disable_rx_state", not down, f"data paths that OutputDisableRx took down: host lanes {down or 'none'}"
-        )
+        return
+    checks.say(
+        "output_disable_rx",
+        not lit and set(after) >= set(before),
+        f"{where('OutputStatusRx')}: valid on host lanes {before} before, {lit or 'none'} with "
+        "OutputDisableRx "
+        f"(10h:138), {after or 'none'} after it",
+    )
 
 
 def _settled(
