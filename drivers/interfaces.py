@@ -245,6 +245,15 @@ class Bert(Instrument, Protocol):
         A lane without signal or lock is a result, not an error."""
 
 
+@runtime_checkable
+class DecodesFec(Protocol):
+    """A BERT that also decodes the frames that come to it."""
+
+    def read_fec_histogram(self, gate_s: float) -> FecStatistics:
+        """What its RS(544,514) decoder makes of framed traffic for ``gate_s`` seconds that begin after the
+        call, or as many as it needs to have new counts. No lane may send a pattern."""
+
+
 class Attenuator(Instrument, Protocol):
     """Role ``attenuator``: channels with an attenuation and a shutter each. No offset and no power control:
     losses live in the bench file's wiring."""
@@ -334,7 +343,7 @@ class Oscilloscope(Instrument, Protocol):
         """Its own rms noise on a channel behind the reference filter, watts."""
 
     def measure_dark_noise_w(self, channel: int, *, wavelength_nm: float, symbol_rate_bd: float) -> float:
-        """Measure that now, on an input that must be dark, and keep it; the channel is to be configured again.
+        """Measure that now, on an input that must be dark, and keep it; the channel is to be configured anew.
 
         :raises drivers.errors.InstrumentError: when there is light on the input.
         """

@@ -142,7 +142,8 @@ class _N776x(ScpiInstrument):
             raise InstrumentError(
                 self._name, f"channel {channel} is not configured", advice="Call configure() first."
             )
-        before_db = self.attenuation_db(channel)
+        lowest_db, highest_db = self.attenuation_limits_db
+        before_db = min(max(self.attenuation_db(channel), lowest_db), highest_db)  # no filter moves farther
         wanted.send()
         self._settle(abs(attenuation_db - before_db) / self._speed_db_s)
         found_db = self.attenuation_db(channel)

@@ -31,6 +31,8 @@ from drivers.scpi_property import Number, Prepared, Setting, Switch
 __all__ = ["KeysightPowerMeter"]
 
 _HUGE_W = 1e20
+_LONGEST_AVERAGING_S = 100.0
+"""No model averages for so long. What a reading may take is reckoned from what a meter says of itself."""
 _WITHOUT_BLOCK = "Set the option block_reading = false for this instrument."
 
 
@@ -290,9 +292,15 @@ class KeysightPowerMeter(ScpiInstrument):
     # -- below -------------------------------------------------------------------------------------
 
     def _ask_averaging(self, modules: Iterable[str]) -> None:
-        """What a reading may take, until it is configured."""
+        """What a reading may take, until it is configured.
+
+        :raises GarbledReplyError: for what is no averaging time: a reading would be waited for without end.
+        """
         for module in modules:
-            self._averaging_of[module] = self._averaging_s(module)
+            reply, averaging_s = self._averaging_s.asked(module)
+            if not 0.0 <= averaging_s <= _LONGEST_AVERAGING_S:
+                raise reply.garbled("no averaging time that it can have")
+            self._averaging_of[module] = averaging_s
 
     def _ask_block_pairs(self) -> tuple[tuple[int, int], ...]:
         """The (slot, channel) pairs in whose order the block that reads all channels stands.

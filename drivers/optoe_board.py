@@ -2,8 +2,8 @@
 switch: the pins through files of sysfs, as far as the platform has them.
 
 A pin's file holds its level, ``0`` or ``1``: a GPIO's ``value``, or an attribute of the switch's CPLD.
-Without a file a pin cannot be driven or read, and whoever asks for it is told. The module is made safe by its
-pins where reset and low power have files, by its registers else.
+Without a file a pin cannot be driven or read, and whoever asks for it is told. The module is made safe by
+ResetL where that has a file, by its registers else.
 
 Never run on hardware.
 """
@@ -40,7 +40,8 @@ __all__ = ["OptoeBoardOptions", "OptoeHostBoard", "SysfsPins"]
 _PINS = (*OUTPUT_PINS, *INPUT_PINS)
 _ASSERTED_LEVEL = {"reset_l": 0, "lpmode": 1, "modsel_l": 0, "modprs_l": 0, "int_l": 0}
 _AFTER_CONNECT = {"reset_l": False, "lpmode": True, "modsel_l": True}
-_SAFE = ("reset_l", "lpmode")
+_RESET = "reset_l"
+_SAFE = (_RESET, "lpmode")
 _OPTIONS = ("pins", "asserted_levels")
 _LONGEST_CONTENT = 16
 
@@ -236,15 +237,20 @@ class OptoeHostBoard:
         return ()
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
-        """Hold the module in reset and low power where those pins have files. Else by its registers: outputs
-        disabled, low power requested, and ModuleLowPwr reached. Each read back.
+        """Hold the module in reset where that pin has a file, and assert LPMode where that has one: a module
+        in reset is dark, also one that does not answer. Without ResetL, or where it does not follow, by its
+        registers: outputs disabled, low power requested, and ModuleLowPwr reached. Each read back.
 
         Raises nothing but a stop request: what went wrong is in the steps. A module that does not answer is
         not known to be dark.
         """
-        if all(self._pins.has(pin) for pin in _SAFE):
-            return tuple(self._step(f"assert {pin}", partial(self._assert, pin)) for pin in _SAFE)
+        steps = tuple(
+            self._step(f"assert {pin}", partial(self._assert, pin)) for pin in _SAFE if self._pins.has(pin)
+        )
+        if self._pins.has(_RESET) and steps[0].safe:
+            return steps
         return (
+            *steps,
             self._step("transmitters off", self._disable),
             self._step("low power requested by register", self._request_low_power),
             self._step("module in low power", self._wait_for_low_power),

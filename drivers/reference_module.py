@@ -20,10 +20,17 @@ from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.diagnostics import Side
 from drivers.cmis.diagnostics.patterns import USER_PATTERN
 from drivers.cmis.errors import CmisError, NotAdvertisedError
-from drivers.cmis.lane_controls import LaneControl, is_advertised, set_lanes
+from drivers.cmis.lane_controls import LaneControl, is_advertised, lanes_on, set_lanes
 from drivers.cmis.module import CmisModule
 from drivers.cmis.module_prbs import ModulePrbs
-from drivers.cmis.states import MGMT_INIT_S, RESET_PULSE_S, advertised_s, first_answer, require_module
+from drivers.cmis.states import (
+    MGMT_INIT_S,
+    RESET_PULSE_S,
+    advertised_s,
+    first_answer,
+    require_module,
+    wait_for_module_state,
+)
 from drivers.cmis.wording import lanes_text, where
 from drivers.errors import BenchError, InstrumentError, OutOfRangeError, UnsupportedError
 from drivers.host_board import I2cHostBoard
@@ -56,7 +63,8 @@ class ReferenceOptions:
     """Options of a bench file, checked: those of the host board
     (:class:`drivers.host_board.HostBoardOptions`) and
 
-    ``lanes``: media lanes that are wired, by default 1 to 4; ``application``: media interface by its name in
+    ``lanes``: media lanes that are wired, by default 1 to 4: others are kept dark where the module can switch
+    lanes one by one; ``application``: media interface by its name in
     SFF-8024, by default the first application that the module advertises.
     """
 
@@ -128,9 +136,17 @@ class ReferenceModule:
             pins.set_reset(asserted=True)
             self._clock.sleep(RESET_PULSE_S)
             pins.set_reset(asserted=False)
-            until_s = self._clock.now_s() + MGMT_INIT_S
+            released_s = self._clock.now_s()
+            until_s = released_s + MGMT_INIT_S
             first_answer(module, lambda: module.get("SFF8024Identifier"), until_s=until_s)
             self._prbs.diagnostics.forget()
+            wait = wait_for_module_state(module, ModuleState.ModuleLowPwr, MGMT_INIT_S, since_s=released_s)
+            if not wait.reached:
+                raise self._fault(
+                    f"is not in low power after a reset with LPMode asserted: {wait.in_words()}",
+                    "It may be lit. See that pin_bits.lpmode is the pin that the module has, and replace a "
+                    "module that does not heed it.",
+                )
         return self.identify()
 
     def identify(self) -> Identity:
@@ -147,6 +163,8 @@ class ReferenceModule:
 
     def start_pattern(self, pattern: str) -> None:
         """Bring the module up when it is not, set its generators (13h), light every lane; all read back.
+        Media lanes that are not among :attr:`lanes` are switched off as soon as it is up, for nobody looks
+        after their light; a module that cannot switch its lanes lights them too.
 
         :data:`TRAFFIC`: generators off. Whether the generators run in step is read from their flags
         (14h:136), which takes 0.2 s.
@@ -158,7 +176,8 @@ class ReferenceModule:
         with self._its_fault(f"starting {pattern}"):
             pattern = self._required(pattern)
             if not self._is_up():
-                self._bring_up()
+                self._bring_up()  # resets it: all lanes are lit at the end
+            self._darken_others()
             diagnostics = self._prbs.diagnostics
             if pattern != TRAFFIC:
                 self._prbs.start_pattern(pattern, self._lanes, check=False)
@@ -175,12 +194,13 @@ class ReferenceModule:
                     )
 
     def stop_pattern(self) -> None:
-        """Switch every lane off (OutputDisableTx) and the generators, read back; the module stays up.
+        """Switch every lane that the module has off (OutputDisableTx) and the generators, read back; the
+        module stays up.
 
         :raises InstrumentError: when a register does not follow, or a lane stays lit.
         """
         with self._its_fault("going dark"):
-            self._switch(self._lanes, lit=False)
+            self._switch(information.media_lanes_present(self._module.registers), lit=False)
             if self._generated():
                 self._prbs.diagnostics.stop_generator(Side.MEDIA)
 
@@ -209,7 +229,8 @@ class ReferenceModule:
         :raises InstrumentError: when it cannot be asked.
         """
         with self._its_fault("reading which lanes are lit"):
-            return self._lit()
+            on = self._lit()
+        return tuple(lane for lane in self._lanes if lane in on)
 
     def make_safe(self) -> tuple[SafetyStep, ...]:
         """Hold the module in low power and in reset, as :meth:`drivers.host_board.I2cHostBoard.make_safe`."""
@@ -256,10 +277,20 @@ class ReferenceModule:
         if not result.ok:
             raise self._fault(f"did not come up: {result.stopped_by}", "It is dark or not to be trusted.")
 
+    def _darken_others(self) -> None:
+        """Lanes that the module has and nobody has wired."""
+        module = self._module
+        if not is_advertised(module, LaneControl.OUTPUT_DISABLE_TX):
+            return
+        others = set(information.media_lanes_present(module.registers)).difference(self._lanes)
+        if others.difference(lanes_on(module, LaneControl.OUTPUT_DISABLE_TX)):
+            self._switch(others, lit=False)
+
     def _switch(self, lanes: Collection[int], *, lit: bool) -> None:
         module = self._module
         if not is_advertised(module, LaneControl.OUTPUT_DISABLE_TX):
-            if not lit or set(lanes).difference(self._lit()):
+            on = self._lit()
+            if set(lanes).difference(on) if lit else set(lanes).intersection(on):
                 raise UnsupportedError(
                     self.name,
                     f"does not switch its light: {where('OutputDisableTxSupported')} is 0",
@@ -281,17 +312,17 @@ class ReferenceModule:
                 "See its flags and its state: lanewise module show.",
             )
 
-    def _lit(self) -> tuple[int, ...]:
+    def _lit(self) -> set[int]:
+        """Of all media lanes that the module has."""
         registers = self._module.registers
         if self._module.module_state() is not ModuleState.ModuleReady:
-            return ()
+            return set()
+        there = set(information.media_lanes_present(registers))
         if information.get_int(registers, "CmisRevisionMajor") >= _STATUS_SINCE:
-            on = set(information.lanes_set(registers, "OutputStatusTx"))
-        elif DataPathState.DPActivated in self._module.data_path_states():
-            on = set(self._lanes).difference(information.lanes_set(registers, "OutputDisableTx"))
-        else:
-            on = set()
-        return tuple(lane for lane in self._lanes if lane in on)
+            return there.intersection(information.lanes_set(registers, "OutputStatusTx"))
+        if DataPathState.DPActivated in self._module.data_path_states():
+            return there.difference(information.lanes_set(registers, "OutputDisableTx"))
+        return set()
 
     def _fault(self, what: str, advice: str) -> InstrumentError:
         return InstrumentError(self.name, what, advice=advice)
@@ -311,7 +342,14 @@ class ReferenceModule:
         except InstrumentError as error:
             if error.instrument == self.name:
                 raise
-            raise InstrumentError(self.name, f"{doing}: {error}") from error
+            # By another name: it speaks of "the" host board, which is the other module's.
+            raise InstrumentError(
+                self.name,
+                f"{doing}: {error.what}",
+                command=error.command,
+                reply=error.reply,
+                advice=error.advice,
+            ) from error
         except BenchError as error:
             raise InstrumentError(self.name, f"{doing}: {error}") from error
 

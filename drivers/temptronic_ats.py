@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from drivers.clock import Clock
+from drivers.clock import Clock, wait_until
 from drivers.errors import (
     BenchError,
     InstrumentError,
     InstrumentReportedError,
     InvalidReadingError,
+    NotSettledError,
 )
 from drivers.interfaces import Controlled, Identity, SafetyStep
 from drivers.replies import Reply
@@ -81,6 +82,8 @@ class Ats545(ScpiInstrument):
     """What :meth:`make_safe` commands."""
     fastest_c_per_min: ClassVar[float] = 9999.0
     """Always set: a ramp that someone left in the instrument stays there, and can take hours."""
+    head_limit_s: ClassVar[float] = 20.0
+    """How long its head may take to come down, before it reads back so (an assumption)."""
     flow_limit_s: ClassVar[float] = 3.0
     """How long :meth:`make_safe` waits for air to flow."""
     condition_delay_s: ClassVar[float] = 2.0
@@ -172,13 +175,16 @@ class Ats545(ScpiInstrument):
 
     def start_setpoint_c(self, temperature_c: float, *, window_c: float, soak_s: float) -> None:
         """Begin to bring the case to ``temperature_c``: limits, sensor, set point, no ramp, window, soak,
-        head down, air on; all of it is read back but the air.
+        read back; then head down, waited for; then air on, which is not read back here.
 
         :raises OutOfRangeError: set point outside :attr:`temperature_range_c`, window outside 0.1 to 9.9 C,
             soak outside 0 to 9999 s; nothing was sent.
         :raises InstrumentReportedError: when it refuses one of the commands.
+        :raises GarbledReplyError: when what is read back is not what was set; no air was turned on.
+        :raises NotSettledError: when the head is not down within ``head_limit_s``; no air was turned on.
         :raises ThermalFaultError: when it reports a fault.
         """
+        head, air = self.head_is_down.to(True), self.air_flows.to(True)
         self._command_all(
             self.lower_limit_c.to(self._lowest_air_c),
             self.upper_limit_c.to(self._highest_air_c),
@@ -190,10 +196,22 @@ class Ats545(ScpiInstrument):
             self.set_point_c.to(temperature_c),
             self.window_c.to(window_c),
             self.soak_s.to(soak_s),
-            self.head_is_down.to(True),
-            self.air_flows.to(True),
         )
         self._sensor_selected = True
+        head.send()
+        wait_until(
+            self._clock,
+            self.head_is_down,
+            timeout_s=self.head_limit_s,
+            interval_s=0.5,
+            error=lambda: NotSettledError(
+                self._name,
+                f"its head is not down {self.head_limit_s:g} s after it was told to be; no air was turned on",
+                command=head.command,
+                advice="Is something in its way, or is it locked? Its front panel may say.",
+            ),
+        )
+        air.send()
         self._old_visit_until_s = self._clock.now_s() + max(soak_s, self.condition_delay_s)
         self.check_faults()
 

@@ -66,7 +66,7 @@ class Bench:
         self.instruments = dict(instruments)
         self.identities: dict[str, Identity] = {}
         self._io = io
-        self._power_meter_set_up: tuple[float, float, tuple[int, ...]] | None = None
+        self._power_meter_set_up: tuple[tuple[float, ...], float, tuple[int, ...]] | None = None
 
     @property
     def clock(self) -> Clock:
@@ -157,17 +157,22 @@ class Bench:
         for role in self.own_roles():
             self.identities[role] = self.instruments[role].connect()
 
-    def set_up_power_meter(self, wavelength_nm: float, averaging_s: float, channels: Sequence[int]) -> None:
+    def set_up_power_meter(
+        self, wavelength_nm: float | Mapping[int, float], averaging_s: float, channels: Sequence[int]
+    ) -> None:
         """Set the power meter up, unless it stands so already: 40 round trips that need not be repeated at
-        every corner. After a fault of the meter call :meth:`forget_set_ups`.
+        every corner. ``wavelength_nm``: of all channels, or by channel. After a fault of the meter call
+        :meth:`forget_set_ups`.
         """
-        wanted = (wavelength_nm, averaging_s, tuple(channels))
-        if self._power_meter_set_up != wanted:
-            self._power_meter_set_up = None
-            self.power_meter.configure(
-                wavelength_nm=wavelength_nm, averaging_s=averaging_s, channels=tuple(channels)
-            )
-            self._power_meter_set_up = wanted
+        of = wavelength_nm if isinstance(wavelength_nm, Mapping) else dict.fromkeys(channels, wavelength_nm)
+        wanted = (tuple(of[channel] for channel in channels), averaging_s, tuple(channels))
+        if self._power_meter_set_up == wanted:
+            return
+        self._power_meter_set_up = None
+        for nm in dict.fromkeys(wanted[0]):
+            same = tuple(channel for channel in channels if of[channel] == nm)
+            self.power_meter.configure(wavelength_nm=nm, averaging_s=averaging_s, channels=same)
+        self._power_meter_set_up = wanted
 
     def forget_set_ups(self) -> None:
         """Set instruments up anew at the next use: what they stand at is not known any more."""

@@ -8,6 +8,7 @@ says what it needs first, also where that is traffic.
 from __future__ import annotations
 
 from drivers.cmis.diagnostics import Side
+from drivers.cmis.diagnostics.patterns import USER_PATTERN
 from drivers.cmis.errors import NotAdvertisedError
 from drivers.cmis.module import CmisModule
 from drivers.cmis.module_prbs import ModulePrbs
@@ -15,6 +16,13 @@ from harness.judging.measured import NotOffered
 
 TRAFFIC = "traffic"
 """Framed, from the host, through the module."""
+SQUARE_WAVE = "square wave"
+"""Eight threes and eight zeros, as the generator's user pattern."""
+_UNKNOWN = "unknown"
+"""After a fault in the middle of a change: whatever is wanted next is set anew."""
+_USER_PATTERNS = {SQUARE_WAVE: bytes((0xAA, 0xAA, 0x00, 0x00))}
+"""Two bits to a symbol, the most significant first, Gray coded: 10 is a three. That generators take the bits
+in this order is uncertain: who measures has to look whether these levels arrive."""
 
 
 class ModuleTraffic:
@@ -27,7 +35,7 @@ class ModuleTraffic:
 
     @property
     def standing(self) -> str:
-        """What all media lanes send."""
+        """What all media lanes send; ``unknown`` after a fault while that was changed."""
         return self._standing
 
     def offered(self) -> tuple[str, ...]:
@@ -41,8 +49,8 @@ class ModuleTraffic:
             return ()
 
     def require(self, what: str) -> NotOffered | None:
-        """Have all media lanes send this from now on: :data:`TRAFFIC`, or a pattern (``SSPRQ``). What the
-        module cannot send is the answer, and nothing was changed then.
+        """Have all media lanes send this from now on: :data:`TRAFFIC`, :data:`SQUARE_WAVE`, or a pattern
+        (``SSPRQ``). What the module cannot send is the answer, and nothing was changed then.
 
         :raises CmisError: when the module does not do as it must.
         """
@@ -52,12 +60,19 @@ class ModuleTraffic:
             self.restore()
             return None
         offered = self.offered()
-        if what not in offered:
+        own = _USER_PATTERNS.get(what)
+        pattern = what if own is None else USER_PATTERN
+        if pattern not in offered:
             has = f"it sends {', '.join(offered)}" if offered else "it has none"
-            return NotOffered(f"the module's media side generator does not send {what}; {has} (page 13h)")
+            return NotOffered(f"the module's media side generator does not send {pattern}; {has} (page 13h)")
         generator = self._generator()
-        self._standing = TRAFFIC  # unknown until it is started
-        generator.start_pattern(what, check=False)
+        length = generator.diagnostics.capabilities.user_pattern_bytes
+        if own is not None and length % len(own):
+            return NotOffered(f"the module's user pattern of {length} bytes does not hold a {what}")
+        self._standing = _UNKNOWN
+        if own is not None:
+            generator.diagnostics.user_pattern(own)
+        generator.start_pattern(pattern, check=False)
         self._standing = what
         return None
 
@@ -66,6 +81,7 @@ class ModuleTraffic:
 
         :raises CmisError: when the module does not do as it must.
         """
+        self._standing = _UNKNOWN
         if self._prbs is not None:
             self._prbs.restore()
         self._standing = TRAFFIC

@@ -20,8 +20,9 @@ from drivers.interfaces import EyeReading
 from drivers.units import dbm_from_w
 from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.captured import EyeClosedError, SignalError, own_tdecq
-from harness.acquisitions.lane_light import lane_path, lane_wavelength_nm, route
+from harness.acquisitions.lane_light import lane_path, route
 from harness.acquisitions.launch_power import LOWEST_MONITORED_DBM
+from harness.acquisitions.oscilloscope_noise import own_noise
 from harness.judging.budgets import budget_of
 from harness.judging.measured import Checked, Contradiction, Measured, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded
@@ -35,6 +36,8 @@ PATTERN_SYMBOLS = {SSPRQ: 65535, PRBS13Q: 8191}
 PATTERNS = 1
 """Periods in an acquisition: one of SSPRQ has every edge and 15 000 samples of each outer level."""
 ATTEMPTS = 3
+_QT = 3.414  # of a symbol error ratio of 4.8e-4
+_BY_HARNESS = "harness, of the oscilloscope's waveform"
 BACK_TO_BACK = {
     "compliance_fibre": "none, back to back",
     "back_reflection": "none; 21.4 dB and the compliance fibre belong to the definition",
@@ -81,7 +84,10 @@ class _Look:
     path: OpticalPath
     readings: dict[str, EyeReading] = field(default_factory=dict)
     fault: InstrumentError | None = None
-    closed: bool = False
+    own: dict[str, float] = field(default_factory=dict)
+    """What the harness made of the waveform where the oscilloscope has no TDECQ."""
+    closed_above_db: float | None = None
+    """TDECQ of an eye that is closed without added noise is above this."""
     record: Acquisition | None = None
 
     def good(self, wanted: Sequence[str]) -> bool:
@@ -89,17 +95,25 @@ class _Look:
         return self.fault is None and all(self.usable(quantity) for quantity in wanted)
 
     def usable(self, quantity: str) -> bool:
+        if quantity in self.own:
+            return True
         reading = self.readings.get(quantity)
         return reading is not None and reading.value is not None and not reading.questionable
 
     def value(self, quantity: str) -> float:
+        if quantity in self.own:
+            return self.own[quantity]
         value = self.readings[quantity].value
         assert value is not None  # usable() was asked
         return value
 
 
 def eye(
-    run: Run, lanes: Sequence[int], before: Mapping[str, Acquired | ModuleFault] = MappingProxyType({})
+    run: Run,
+    lanes: Sequence[int],
+    before: Mapping[str, Acquired | ModuleFault] = MappingProxyType({}),
+    *,
+    attempts: int = ATTEMPTS,
 ) -> Acquired:
     """Eyes of all lanes: one configuration of the oscilloscope and one period of the pattern for each.
 
@@ -110,11 +124,12 @@ def eye(
     ``lane_oma_difference`` (dB). A module that sends PRBS13Q alone has the first four.
 
     What the oscilloscope has no valid value of, or doubts, is measured again, lane set up anew, as another
-    attempt with its own record, twice at most; after that it is invalid. An equalised eye that harness and
-    oscilloscope both find closed is the module's failure. So is a lane that ``launch_power`` (``before``)
-    found dark together with the module's own monitor; where those two contradicted each other, that stands.
-    OMAouter is invalid where oscilloscope and power meter disagree on the average power: a connector on one
-    of the ways is at fault then.
+    attempt with its own record, twice at most; after that it is invalid. Only where the eye has an OMA and no
+    TDECQ, that is then the harness's, of the oscilloscope's waveform; of an eye that is closed it is a lower
+    bound (condition ``lower_bound``), for the oscilloscope's noise is all that TDECQ adds to it. A lane that
+    ``launch_power`` (``before``) found dark together with the module's own monitor fails; where those two
+    contradicted each other, that stands. OMAouter is invalid where oscilloscope and power meter disagree on
+    the average power: a connector on one of the ways is at fault then.
 
     :raises CmisError: when the module is not up, or does not answer as it must.
     :raises BenchError: when the bench is at fault.
@@ -131,11 +146,11 @@ def eye(
     record: Acquisition | None = None
     pending = lit
     wanted = (*_ON_ANY, *(_ON_SSPRQ if lacking is None else ()))
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
         if not pending and record is not None:
             break
         start_s = run.bench.clock.now_s()
-        seen = {lane: _look(run, lane, pattern, wanted, last=attempt == ATTEMPTS) for lane in pending}
+        seen = {lane: _look(run, lane, pattern, wanted, last=attempt == attempts) for lane in pending}
         record = _record(run, start_s, pattern, seen, attempt)
         for look in seen.values():
             look.record = record
@@ -171,16 +186,14 @@ def _look(run: Run, lane: int, pattern: str, wanted: Sequence[str], *, last: boo
     try:
         scope.configure(
             channel,
-            wavelength_nm=lane_wavelength_nm(run.pmd, lane),
+            wavelength_nm=run.pmd.lane_wavelength_nm(lane),
             symbol_rate_bd=run.pmd.symbol_rate_bd,
             pattern_symbols=PATTERN_SYMBOLS[pattern],
         )
         readings = scope.measure(channel, wanted, patterns=PATTERNS)
         look.readings = {reading.quantity: reading for reading in readings}
         if last and "tdecq_db" in wanted and not look.usable("tdecq_db") and look.usable("oma_outer_w"):
-            own_tdecq(scope.capture(channel), pattern)
-    except EyeClosedError:
-        look.closed = True
+            _by_harness(run, lane, look, pattern)
     except SignalError as error:
         look.fault = InvalidReadingError(
             "oscilloscope", f"lane {lane}: its waveform is none of {pattern}: {error}"
@@ -189,6 +202,21 @@ def _look(run: Run, lane: int, pattern: str, wanted: Sequence[str], *, last: boo
         # One lane's, until it has shown otherwise; an instrument that does not answer is no lane's.
         look.fault = fault
     return look
+
+
+def _by_harness(run: Run, lane: int, look: _Look, pattern: str) -> None:
+    captured = run.bench.oscilloscope.capture(look.path.end.number)
+    noise = own_noise(run, look.path, lane)
+    if isinstance(noise, NotOffered):
+        return
+    try:
+        own = own_tdecq(captured, pattern, scope_noise_w=noise.noise_w)
+    except EyeClosedError:
+        # No noise may be added: TDECQ is that of the oscilloscope's own, or more (121.8.5.3, step 5).
+        ideal_w = look.value("oma_outer_w") / (6.0 * _QT)
+        look.closed_above_db = 10.0 * math.log10(ideal_w / noise.noise_w)
+    else:
+        look.own = {"tdecq_db": own.tdecq_db, "ceq_db": 10.0 * math.log10(own.ceq)}
 
 
 def _record(run: Run, start_s: float, pattern: str, seen: Mapping[int, _Look], attempt: int) -> Acquisition:
@@ -209,7 +237,12 @@ def _record(run: Run, start_s: float, pattern: str, seen: Mapping[int, _Look], a
                 for lane, look in seen.items()
             },
             "fault": {str(lane): str(look.fault) for lane, look in seen.items() if look.fault},
-            "closed_by_harness": [lane for lane, look in seen.items() if look.closed],
+            "by_harness": {str(lane): look.own for lane, look in seen.items() if look.own},
+            "closed_above_db": {
+                str(lane): look.closed_above_db
+                for lane, look in seen.items()
+                if look.closed_above_db is not None
+            },
             "port": {str(lane): str(look.path.end) for lane, look in seen.items()},
             "path_loss_db": {str(lane): look.path.loss_db for lane, look in seen.items()},
         },
@@ -233,7 +266,6 @@ def _shown(reading: EyeReading) -> dict[str, Any]:
 def _of_lane(
     run: Run, lane: int, look: _Look, power: Measured | None, pattern: str, lacking: NotOffered | None
 ) -> dict[str, Value]:
-    on_ssprq = lacking is None
     found: dict[str, Value] = {}
     for parameter, needs in _OF.items():
         if lacking is not None and any(quantity in _ON_SSPRQ for quantity in needs):
@@ -244,11 +276,8 @@ def _of_lane(
             found[parameter] = _cross_check(run, lane, look, power, pattern)
         else:
             found[parameter] = _value(run, lane, look, parameter, pattern)
-    if look.closed and on_ssprq:
-        closed = _check(run, look, lane, "the equalised eye is closed: no noise at all may be added")
-        found |= {"tdecq": closed, "oma_outer_minus_tdecq": closed}
-        absent = NotOffered("the equalised eye is closed: there is no TDECQ to take Ceq from")
-        found |= {"ceq": absent, "tdecq_minus_ceq": absent}
+    if look.closed_above_db is not None:
+        found |= _closed(run, lane, look, look.closed_above_db, pattern)
     crossed = found["oscilloscope_power_difference"]
     if isinstance(crossed, Contradiction):
         needing = ("oma_outer", "oma_outer_minus_tdecq")
@@ -256,14 +285,40 @@ def _of_lane(
     return found
 
 
+def _closed(run: Run, lane: int, look: _Look, above_db: float, pattern: str) -> dict[str, Value]:
+    """Of a closed eye: a lower bound of TDECQ, if that says anything."""
+    assert look.record is not None
+    uncertainty_db = expanded(_budget("tdecq", look))
+    limit = run.limits.resolve("tdecq", run.facts, lane=lane)
+    if limit is None or limit.high is None or above_db < limit.high.value + uncertainty_db:
+        dim = InvalidReadingError(
+            "oscilloscope",
+            f"lane {lane}: the equalised eye is closed, which with so little light on this oscilloscope says "
+            f"only that TDECQ is above {above_db:.2f} dB",
+            advice=f"Bring more light to {look.path.end}: a shorter way, cleaner fibres.",
+        )
+        needing = ("tdecq", "ceq", "tdecq_minus_ceq", "oma_outer_minus_tdecq")
+        return dict.fromkeys(needing, Contradiction(dim))
+    absent = NotOffered(f"the equalised eye is closed: TDECQ is above {above_db:.2f} dB; more is not known")
+    bound = run.measured_from(look.record, lane=lane, uncertainty=uncertainty_db)(
+        value=above_db,
+        unit="dB",
+        plane="TP2",
+        detector=_BY_HARNESS,
+        conditions={"pattern": pattern, **BACK_TO_BACK, "lower_bound": True},
+    )
+    return {"tdecq": bound, "ceq": absent, "tdecq_minus_ceq": absent, "oma_outer_minus_tdecq": absent}
+
+
 def _value(run: Run, lane: int, look: _Look, parameter: str, pattern: str) -> Measured:
     assert look.record is not None
+    by_harness = any(quantity in look.own for quantity in _OF[parameter])
     budget = _budget(parameter, look)
     measured = run.measured_from(look.record, lane=lane, uncertainty=expanded(budget))(
         value=_number(parameter, look),
         unit=_UNITS[parameter],
         plane="TP2",
-        detector="oscilloscope",
+        detector=_BY_HARNESS if by_harness else "oscilloscope",
         conditions={"pattern": pattern, **(BACK_TO_BACK if "tdecq" in parameter else {})},
     )
     facts = {
@@ -396,22 +451,15 @@ def _dark(run: Run, record: Acquisition, lane: int, power: Measured) -> dict[str
     """A lane that meter and monitor agree is dark has no OMA; more is not to be had of it."""
     text = f"the lane is dark: it launches {power.value:.1f} dBm"
     found: dict[str, Value] = dict.fromkeys(_OF, NotOffered(text))
-    found["oma_outer"] = replace(_check(run, None, lane, text), acquisition_id=record.acquisition_id)
-    return found
-
-
-def _check(run: Run, look: _Look | None, lane: int, text: str) -> Checked:
-    record = look.record if look else None
-    return Checked(
+    found["oma_outer"] = Checked(
         passed=False,
         text=text,
         source=f"transmitter table of {run.pmd.name}",
-        acquisition_id=record.acquisition_id if record else "",
-        acquired_at=record.at if record else run.timestamp(),
-        attempt=record.attempt if record else 1,
+        acquisition_id=record.acquisition_id,
+        acquired_at=record.at,
         lane=lane,
-        conditions=BACK_TO_BACK,
     )
+    return found
 
 
 def _invalid(lane: int, look: _Look, needs: Sequence[str]) -> Contradiction:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from harness.judging.pmd import Pmd
 from harness.planning.matrix import Way
 from harness.planning.offered import ways_of
 from harness.run import Run
 from harness.wiring import OpticalPath, WiringError
-
-
-def lane_wavelength_nm(pmd: Pmd, lane: int) -> float:
-    """The middle of the range that a lane's wavelength must be in."""
-    return sum(pmd.wavelength_ranges_nm[lane - 1]) / 2.0
 
 
 def lane_path(run: Run, lane: int, role: str) -> OpticalPath:
@@ -29,8 +23,12 @@ def lane_path(run: Run, lane: int, role: str) -> OpticalPath:
 def route(run: Run, path: OpticalPath) -> None:
     """Have the matrix's routes that a way needs, unless they stand.
 
+    The module is watched, too: lanes one after the other take minutes, and it may be hot.
+
     :raises InstrumentError: when the matrix does not take them.
+    :raises RanAwayError: when the module runs away (:meth:`Run.watch_heat`).
     """
+    run.watch_heat()
     if not path.routes:
         return
     standing = run.bench.optical_switch.routes()

@@ -15,13 +15,14 @@ from drivers.units import dbm_from_w, w_from_dbm
 from harness.acquisitions.launch_power import (
     AVERAGING_S,
     LOWEST_MONITORED_DBM,
-    METER_WAVELENGTH_NM,
     MONITOR_REFRESH_S,
     disable_settling_s,
     meter_ports,
+    meter_wavelengths_nm,
     read_at_meter_w,
     route_transmitters,
     transmitters_disabled,
+    wavelengths_shown,
 )
 from harness.run import Run
 from harness.run_folder.records import Acquisition, Skipped
@@ -83,7 +84,8 @@ class LaneProof:
 
 def _why_not(run: Run, lanes: Sequence[int]) -> str:
     """Why these lanes cannot be walked on this bench with this module; "" when they can."""
-    paths = run.bench.spec.wiring.transmitter_paths(lanes, "power_meter")
+    shared_nm = run.pmd.wavelengths_in_one_fibre_nm
+    paths = run.bench.spec.wiring.transmitter_paths(lanes, "power_meter", shared_nm)
     without = [lane for lane in lanes if lane not in paths]
     if without:
         return f"{_lanes(without)}: the bench has no way to a port of power_meter of its own"
@@ -104,8 +106,8 @@ def walk_lanes(run: Run, lanes: Sequence[int]) -> LaneWalk | None:
     bench, module = run.bench, run.module
     start_s = bench.clock.now_s()
     run.require_module_up()
-    paths = route_transmitters(bench, lanes)
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
+    paths = route_transmitters(bench, lanes, run.pmd.wavelengths_in_one_fibre_nm)
+    bench.set_up_power_meter(meter_wavelengths_nm(run.pmd, paths), AVERAGING_S, meter_ports(paths))
     levels_w = [read_at_meter_w(bench, paths)]
     lit_w = {lane: w_from_dbm(LIT_DBM - path.loss_db) for lane, path in paths.items()}
     if all(levels_w[0][lane] < lit_w[lane] for lane in lanes):
@@ -144,7 +146,7 @@ def walk_lanes(run: Run, lanes: Sequence[int]) -> LaneWalk | None:
         NAME,
         start_s,
         conditions={
-            "wavelength_nm": METER_WAVELENGTH_NM,
+            "wavelength_nm": wavelengths_shown(run.pmd, lanes),
             "averaging_s": AVERAGING_S,
             "transmitters": "disabled one after the other",
         },

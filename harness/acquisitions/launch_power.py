@@ -22,7 +22,8 @@ from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired, Value
 from harness.bench import Bench
 from harness.judging.budgets import budget_of
-from harness.judging.measured import Contradiction, ModuleFault, NotOffered
+from harness.judging.measured import Contradiction, Measured, ModuleFault, NotOffered
+from harness.judging.pmd import Pmd
 from harness.judging.uncertainty import Contribution, expanded, from_expanded, from_readings
 from harness.run import Run
 from harness.run_folder.records import Acquisition
@@ -44,18 +45,22 @@ MONITOR_REFRESH_S = 1.0
 _DB_PER_RATIO = 10.0 / math.log(10.0)
 
 
-def route_transmitters(bench: Bench, lanes: Sequence[int]) -> dict[int, OpticalPath]:
+def route_transmitters(
+    bench: Bench, lanes: Sequence[int], wavelengths_nm: Mapping[int, float] = MappingProxyType({})
+) -> dict[int, OpticalPath]:
     """Send each lane's light to a port of the power meter of its own, and return the ways taken.
+    ``wavelengths_nm``: of the lanes, where all share a fibre.
 
     :raises WiringError: when the bench file has no such way.
     :raises InstrumentError: when a switch does not take the routes.
     """
-    paths = bench.spec.wiring.transmitter_paths(lanes, "power_meter")
+    paths = bench.spec.wiring.transmitter_paths(lanes, "power_meter", wavelengths_nm)
     without = [lane for lane in lanes if lane not in paths]
     if without:
+        origins = ", ".join(_origin(lane, wavelengths_nm) for lane in without)
         raise WiringError(
-            f"{bench.spec.path.name}: no way from {', '.join(f'module.tx{lane}' for lane in without)} to a "
-            f"port of power_meter of its own; add the missing fibre"
+            f"{bench.spec.path.name}: no way from {origins} to a port of power_meter of its own; add the "
+            "missing fibre"
         )
     routes = {entry: leave for path in paths.values() for _, entry, leave in path.routes}
     if routes:
@@ -64,6 +69,21 @@ def route_transmitters(bench: Bench, lanes: Sequence[int]) -> dict[int, OpticalP
         if missing:
             bench.optical_switch.route(missing)
     return paths
+
+
+def _origin(lane: int, wavelengths_nm: Mapping[int, float]) -> str:
+    return f"module.tx1 at {wavelengths_nm[lane]:g} nm" if wavelengths_nm else f"module.tx{lane}"
+
+
+def meter_wavelengths_nm(pmd: Pmd, paths: Mapping[int, OpticalPath]) -> dict[int, float]:
+    """What the meter's ports are to be set to: the middle of what each lane's wavelength may be."""
+    return {path.end.number: pmd.lane_wavelength_nm(lane) for lane, path in paths.items()}
+
+
+def wavelengths_shown(pmd: Pmd, lanes: Sequence[int]) -> float | dict[str, float]:
+    """What the meter was set to, as records have it: one number, or where lanes differ one of each."""
+    of = {str(lane): pmd.lane_wavelength_nm(lane) for lane in lanes}
+    return of if len(set(of.values())) > 1 else next(iter(of.values()))
 
 
 def disable_settling_s(module: CmisModule) -> float:
@@ -119,7 +139,8 @@ def _wait_for_light(module: CmisModule, bench: Bench, before: tuple[DataPathStat
 def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
     """Average launch power of all lanes at once, and the module's own Tx power monitor beside it.
 
-    Gives ``average_launch_power`` (dBm, TP2) and ``tx_power_monitor_error`` (dB, monitor minus meter). A
+    Gives ``average_launch_power`` (dBm, TP2) and ``tx_power_monitor_error`` (dB, monitor minus meter) of each
+    lane, ``total_launch_power`` (dBm) and ``lane_power_difference`` (dB) of the module. A
     reading at or below the meter's lowest range is reported as that range (condition ``at_meter_floor``):
     the lane is darker than that, and its monitor has nothing to be compared with.
     """
@@ -168,11 +189,43 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
                 detector="module monitor against power_meter",
             )
         measured["tx_power_monitor_error", lane] = error
+    measured |= _of_all_lanes(run, seen, measured)
     contradicted = any(isinstance(value, Contradiction) for value in measured.values())
     if contradicted and len(lanes) > 1 and seen.all_dark:
         shared = Contradiction(_nothing_arrives(seen, [lane for lane in lanes if monitors_w[str(lane)]]))
         measured = dict.fromkeys(measured, shared)
     return Acquired(seen.record, measured)
+
+
+def _of_all_lanes(
+    run: Run, seen: _AtTheMeter, measured: Mapping[tuple[str, int | None], Value]
+) -> dict[tuple[str, int | None], Value]:
+    """``total_launch_power`` (dBm, of lanes that share a fibre) and ``lane_power_difference`` (dB)."""
+    levels = [measured["average_launch_power", lane] for lane in seen.levels]
+    for value in levels:
+        if isinstance(value, Contradiction):
+            return {("total_launch_power", None): value, ("lane_power_difference", None): value}
+    found = [value for value in levels if isinstance(value, Measured)]
+    total_w = math.fsum(w_from_dbm(value.value) for value in found)
+    # As if all erred together: the meter is one, and so is the way up to the demultiplexer.
+    total_db = math.fsum(w_from_dbm(value.value) / total_w * value.uncertainty for value in found)
+    total: Value = run.measured_from(seen.record, lane=None, uncertainty=total_db)(
+        value=dbm_from_w(total_w), unit="dBm", plane="TP2", detector="power_meter"
+    )
+    if not run.pmd.multiplexed:
+        total = NotOffered("each lane has a fibre of its own: there is no total power in a fibre")
+    highest = max(found, key=lambda value: value.value)
+    lowest = min(found, key=lambda value: value.value)
+    difference = run.measured_from(
+        seen.record, lane=None, uncertainty=math.hypot(highest.uncertainty, lowest.uncertainty)
+    )(
+        value=highest.value - lowest.value,
+        unit="dB",
+        plane="TP2",
+        detector="power_meter",
+        conditions={"lanes": [highest.lane, lowest.lane], "of": "average power"},
+    )
+    return {("total_launch_power", None): total, ("lane_power_difference", None): difference}
 
 
 def _nothing_arrives(seen: _AtTheMeter, lit: Sequence[int]) -> InstrumentError:
@@ -290,8 +343,8 @@ def _at_the_meter(
     start_s = bench.clock.now_s()
     run.require_module_up()
     run.traffic.require(TRAFFIC)
-    paths = route_transmitters(bench, lanes)
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
+    paths = route_transmitters(bench, lanes, run.pmd.wavelengths_in_one_fibre_nm)
+    bench.set_up_power_meter(meter_wavelengths_nm(run.pmd, paths), AVERAGING_S, meter_ports(paths))
     with light:
         readings_w = _read(bench, paths)
     read_beside = beside()
@@ -300,7 +353,11 @@ def _at_the_meter(
     record = run.record_acquisition(
         name,
         start_s,
-        conditions={"wavelength_nm": METER_WAVELENGTH_NM, "averaging_s": AVERAGING_S, **conditions},
+        conditions={
+            "wavelength_nm": wavelengths_shown(run.pmd, lanes),
+            "averaging_s": AVERAGING_S,
+            **conditions,
+        },
         data={
             "meter_w": {str(lane): values for lane, values in readings_w.items()},
             **read_beside,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from harness.acquisitions.lane_light import lane_wavelength_nm
 from harness.judging.measured import NotOffered
 from harness.run import Run
 from harness.wiring import MATRIX, OpticalPath, Port
@@ -40,7 +39,7 @@ def own_noise(run: Run, path: OpticalPath, lane: int) -> OwnNoise | NotOffered:
     readings_w = tuple(
         scope.measure_dark_noise_w(
             path.end.number,
-            wavelength_nm=lane_wavelength_nm(run.pmd, lane),
+            wavelength_nm=run.pmd.lane_wavelength_nm(lane),
             symbol_rate_bd=run.pmd.symbol_rate_bd,
         )
         for _ in range(READINGS)

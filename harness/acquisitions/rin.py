@@ -16,6 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from drivers.units import dbm_from_w
 from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.captured import SignalError, as_waveform
 from harness.acquisitions.eye import ATTEMPTS
-from harness.acquisitions.lane_light import lane_path, lane_wavelength_nm, route
+from harness.acquisitions.lane_light import lane_path, route
 from harness.acquisitions.oscilloscope_noise import OwnNoise, own_noise
 from harness.judging.budgets import budget_of
 from harness.judging.measured import Checked, Contradiction, Measured, ModuleFault, NotOffered
@@ -37,9 +38,9 @@ from harness.signal.waveform import aligned
 from harness.traffic import SQUARE_WAVE
 
 NAME = "rin"
-RECORD_SYMBOLS = 32768
-"""2048 periods: the noise's power is then known to 1 %."""
-DEFINITION = "modulation_power"
+RECORD_SYMBOLS = 16384
+"""1024 periods: the noise's power is then known to 2 %."""
+DEFINITION: Final = "modulation_power"
 _SETTLED_UI = 4.0
 # OMAouter of the same lane on another pattern agrees within some tenths of a dB; were the user pattern's bits
 # sent in another order, ones would come in place of threes, and OMA be a third.
@@ -58,7 +59,7 @@ class _Seen:
 def rin(
     run: Run, lanes: Sequence[int], before: Mapping[str, Acquired | ModuleFault] = MappingProxyType({})
 ) -> Acquired:
-    """RIN-OMA of all lanes, one after the other: 2048 periods of eight threes and eight zeros of each.
+    """RIN-OMA of all lanes, one after the other: 1024 periods of eight threes and eight zeros of each.
 
     Gives ``rin_oma`` (dB/Hz). Where the transmitter's noise does not stand out of the oscilloscope's, what
     would just do so (k = 2) is reported as an upper bound (condition ``at_oscilloscope_floor``). What
@@ -101,9 +102,9 @@ def rin(
                 faults[lane] = fault
         record = _record(run, start_s, attempt, seen, faults)
         measured |= {("rin_oma", lane): _value(run, record, lane, look, eyes) for lane, look in seen.items()}
-        for lane, fault in faults.items():
-            measured["rin_oma", lane] = fault if isinstance(fault, NotOffered) else Contradiction(fault)
-        pending = [lane for lane, fault in faults.items() if not isinstance(fault, NotOffered)]
+        for lane, why in faults.items():
+            measured["rin_oma", lane] = why if isinstance(why, NotOffered) else Contradiction(why)
+        pending = [lane for lane, why in faults.items() if not isinstance(why, NotOffered)]
     assert record is not None
     return Acquired(record, measured)
 
@@ -129,7 +130,7 @@ def _square_wave(run: Run, lane: int, owns: dict[int, OwnNoise]) -> _Seen | NotO
     route(run, path)
     scope.configure(
         channel,
-        wavelength_nm=lane_wavelength_nm(run.pmd, lane),
+        wavelength_nm=run.pmd.lane_wavelength_nm(lane),
         symbol_rate_bd=run.pmd.symbol_rate_bd,
         pattern_symbols=RECORD_SYMBOLS,
     )

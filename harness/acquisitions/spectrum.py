@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 
-from drivers.interfaces import LaserLine
 from drivers.errors import InvalidReadingError
+from drivers.interfaces import LaserLine
 from harness.acquisitions.acquired import Acquired, Value
-from harness.acquisitions.lane_light import lane_path, lane_wavelength_nm, route
+from harness.acquisitions.lane_light import lane_path, route
 from harness.acquisitions.launch_power import LOWEST_MONITORED_DBM
 from harness.judging.budgets import budget_of
 from harness.judging.measured import Contradiction, Measured, ModuleFault, NotOffered
@@ -38,8 +38,7 @@ def spectrum(
 
     A side mode that does not stand out of the analyser's noise has no ratio: then ``smsr`` is the distance to
     what would (condition ``at_analyser_floor``), a lower bound. A lane that ``launch_power`` (``before``)
-    found dark is not measured; where light that the power meter sees does not arrive here, the lane is
-    invalid.
+    found dark is not measured; where no light arrives of a lane that has some, it is invalid.
 
     :raises CmisError: when the module is not up, or does not answer as it must.
     :raises BenchError: when the bench is at fault.
@@ -59,14 +58,11 @@ def spectrum(
             dark = NotOffered(f"the lane is dark: it launches {power.value:.1f} dBm")
             measured |= {("wavelength", lane): dark, ("smsr", lane): dark}
             continue
-        if isinstance(power, Contradiction):
-            measured |= {("wavelength", lane): power, ("smsr", lane): power}
-            continue
         path = lane_path(run, lane, "spectrum_analyser")
         route(run, path)
         span_nm = SPAN_IN_SHARED_FIBRE_NM if run.pmd.multiplexed else SPAN_NM
         analyser.configure(
-            centre_nm=lane_wavelength_nm(run.pmd, lane), span_nm=span_nm, resolution_nm=RESOLUTION_NM
+            centre_nm=run.pmd.lane_wavelength_nm(lane), span_nm=span_nm, resolution_nm=RESOLUTION_NM
         )
         lines[lane] = line = analyser.laser_line()
         if line.power_dbm < _LEAST_DBM:
@@ -74,7 +70,7 @@ def spectrum(
                 InvalidReadingError(
                     "spectrum_analyser",
                     f"lane {lane}: no laser within {span_nm / 2:g} nm of its wavelength: the peak is "
-                    f"{line.power_dbm:.1f} dBm, though the lane has light at the power meter",
+                    f"{line.power_dbm:.1f} dBm, though the lane is lit",
                     advice=f"Check the fibres to {path.end}; the laser may be farther off than this sweep.",
                 )
             )

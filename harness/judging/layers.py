@@ -93,7 +93,7 @@ class Waiver:
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One limit file. ``pmd``: "*" when it is for any. ``physical``: what it says of the PMD beside limits;
-    the lowest layer of a set does. ``edition``: in words."""
+    the lowest layer of a set does. ``edition``: in words. ``sha256``: of the file, as it was read."""
 
     kind: LayerKind
     name: str
@@ -106,6 +106,7 @@ class Layer:
     waivers: tuple[Waiver, ...]
     physical: Pmd | None
     path: Path
+    sha256: str = ""
 
     def text(self) -> str:
         """``customer: Example Cloud``."""

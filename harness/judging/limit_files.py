@@ -66,6 +66,7 @@ def read_layer(path: Path, *, edition: str | None = None, on: datetime.date | No
         waivers=waivers,
         physical=_physical(table, pmd, edition, rows),
         path=path,
+        sha256=table.sha256,
     )
     table.end()
     table.finish()

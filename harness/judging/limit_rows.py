@@ -234,7 +234,9 @@ def looser(side: Side, new: float | Rule, old: float | Rule) -> Looser:
         return _looser_rule(side, new, old)
     if isinstance(old, Rule):
         # A rule is never below its constant, and may be anything above.
-        return Looser.NEVER if side == "high" and _number(new) <= old.least() else Looser.SOMETIMES
+        if side == "low":
+            return Looser.ALWAYS if _number(new) < old.least() else Looser.SOMETIMES
+        return Looser.NEVER if _number(new) <= old.least() else Looser.SOMETIMES
     least = new.least() if isinstance(new, Rule) else new
     if side == "high":
         return Looser.ALWAYS if least > old else Looser.SOMETIMES

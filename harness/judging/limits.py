@@ -8,6 +8,7 @@ The order in which files are given never matters: of one kind of layer the stric
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -142,8 +143,14 @@ class LimitSet:
         self, parameter: str, facts: Mapping[str, float] | None = None, *, lane: int | None = None
     ) -> Limit | None:
         """The limit of a parameter in a case, or None when none applies. ``facts``: what ``when`` and rules
-        ask for (``extinction_ratio`` in dB, ``max_power_w``, ...). ``lane``: the media lane, from 1."""
+        ask for (``extinction_ratio`` in dB, ``max_power_w``, ...). ``lane``: the media lane, from 1.
+
+        :raises ValueError: when a fact is no number: no limit may be chosen by it.
+        """
         known = facts or {}
+        for name, value in known.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{name}, which a limit may depend on, is no finite number: {value}")
         rows = [row for row in self.rows if row.parameter == parameter and row.applies(known, lane)]
         low, high = (_decide(rows, side, known) for side in SIDES)
         if low is None and high is None:

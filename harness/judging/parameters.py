@@ -115,6 +115,12 @@ _ROWS: tuple[tuple[str, str, str, int | None, bool], ...] = (
     ("power_cycles", "Power cycles", "", 0, False),
     ("power_cycle_failures", "Failed power cycles", "1", 0, False),
     ("power_cycle_light_change", "Change of launch power over power cycles", "dB", 2, True),
+    # screening
+    ("screening_identity", "Identity, checksums, application", "", 0, False),
+    ("los_with_light", "No LOS with light", "", 0, True),
+    ("los_in_the_dark", "LOS in the dark", "", 0, True),
+    ("tx_monitors_follow", "Tx monitors follow the light", "", 0, True),
+    ("rx_monitor_follows", "Rx monitor follows the light", "", 0, True),
     # the module's own monitors, against instruments
     ("temperature_monitor_error", "Temperature monitor error", "K", 2, False),
     ("vcc_monitor_error", "Supply voltage monitor error", "%", 2, False),

@@ -43,6 +43,15 @@ class Pmd:
         """Media lanes, from 1."""
         return tuple(range(1, self.lanes + 1))
 
+    def lane_wavelength_nm(self, lane: int) -> float:
+        """The middle of the range that a lane's wavelength must be in."""
+        return sum(self.wavelength_ranges_nm[lane - 1]) / 2.0
+
+    @property
+    def wavelengths_in_one_fibre_nm(self) -> dict[int, float]:
+        """Of the lanes, where all share a fibre; empty where each has its own."""
+        return {lane: self.lane_wavelength_nm(lane) for lane in self.lane_numbers() if self.multiplexed}
+
 
 def read_pmd(table: Table, *, name: str, wavelength_ranges_nm: dict[int, tuple[float, float]]) -> Pmd:
     """Read the table. ``wavelength_ranges_nm``: by lane, 0: all lanes. Mistakes are the table's to tell."""

@@ -9,6 +9,9 @@ from harness.judging.pmd import Pmd
 from harness.planning.matrix import AcquisitionRow, Way
 from harness.wiring import MODULE, OpticalPath, Port
 
+_TAKING_ALL = ("power_meter", "oscilloscope")
+"""A spectrum analyser tells wavelengths apart by itself."""
+
 
 def missing(spec: BenchSpec, pmd: Pmd, row: AcquisitionRow, lanes: Sequence[int]) -> str:
     """What the bench lacks for an acquisition, in words; empty when nothing."""
@@ -24,11 +27,16 @@ def missing(spec: BenchSpec, pmd: Pmd, row: AcquisitionRow, lanes: Sequence[int]
 
 
 def ways_of(spec: BenchSpec, pmd: Pmd, way: Way, lane: int) -> tuple[OpticalPath, ...]:
-    """The ways of one lane, the shortest first."""
+    """The ways of one lane, the shortest first. Where lanes share a fibre, those to an instrument that takes
+    all light together must separate them."""
     start = lane_port(pmd, way.start, lane)
     if way.end.startswith(f"{MODULE}."):
         return spec.wiring.ways(start, lane_port(pmd, way.end, lane))
-    return spec.wiring.paths(start, way.end)
+    found = spec.wiring.paths(start, way.end)
+    shared_nm = pmd.wavelengths_in_one_fibre_nm
+    if not shared_nm or way.end not in _TAKING_ALL:
+        return found
+    return tuple(path for path in found if path.separates(lane, shared_nm))
 
 
 def lane_port(pmd: Pmd, side: str, lane: int) -> Port:

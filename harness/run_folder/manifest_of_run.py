@@ -65,7 +65,7 @@ def build_manifest(
         decision_rule_text=DECISION_RULE_TEXT,
         limits_pmd=run.limits.pmd,
         limits_edition=run.limits.edition,
-        limits_sha256=_sha256(run.limits.files),
+        limits_sha256=_over_all(run.limits.loaded),
         limits=[limit_entry(standing) for standing in run.limits.standing()],
         limit_layers=[_layer_entry(layer, run.limits) for layer in run.limits.loaded],
         waivers=_waivers(run.limits),
@@ -113,7 +113,7 @@ def _layer_entry(layer: Layer, limits: LimitSet) -> LayerEntry:
         kind=str(layer.kind),
         name=layer.name,
         file=layer.path.name,
-        sha256=_sha256([layer.path]),
+        sha256=layer.sha256,
         document=layer.document,
         edition=layer.edition,
         applies_to=layer.applies_to.text() if layer.applies_to else "",
@@ -170,9 +170,8 @@ def _instruments(run: Run) -> list[InstrumentEntry]:
 def _paths(run: Run, lanes: Sequence[int]) -> list[PathEntry]:
     """The ways that launch power is measured by, then the other ways that are calibrated."""
     spec = run.bench.spec
-    entries = [
-        _path_entry(lane, path) for lane, path in spec.wiring.transmitter_paths(lanes, "power_meter").items()
-    ]
+    paths = spec.wiring.transmitter_paths(lanes, "power_meter", run.pmd.wavelengths_in_one_fibre_nm)
+    entries = [_path_entry(lane, path) for lane, path in paths.items()]
     for entry in spec.calibrated_paths:
         path = spec.wiring.way(entry.start, entry.end, entry.via)
         if path is not None and not any(known.through == _through(path) for known in entries):
@@ -245,8 +244,6 @@ def _git_commit() -> str:
     return done.stdout.strip()
 
 
-def _sha256(paths: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _over_all(layers: Sequence[Layer]) -> str:
+    """Over the SHA-256 of each, in their order: of what was judged by, whatever became of the files since."""
+    return hashlib.sha256("".join(layer.sha256 for layer in layers).encode("ascii")).hexdigest()

@@ -333,4 +333,7 @@ def _binomial_bound(count: int, trials: int, at_most: float) -> float:
         probability = _binomial_at_most(count, trials, share)
         return math.log(probability), -_binomial_point(count, trials - 1, share) / probability
 
-    return _solved(at, at_most, _poisson_start(count, at_most), float(trials)) / trials
+    # The binomial is narrower than Poisson's distribution: with many errors, by many standard deviations.
+    narrower = math.sqrt(1.0 - min(count + 1.0, 0.999 * trials) / trials)
+    start = count + 1.0 + narrower * (_poisson_start(count, at_most) - count - 1.0)
+    return _solved(at, at_most, start, float(trials)) / trials

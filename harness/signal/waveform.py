@@ -25,6 +25,7 @@ above."""
 HIGHEST_POWER_W: Final = 0.1
 """Highest average power that is taken for one in watts: 20 dBm, thirty times what damages a receiver (5 dBm).
 A module's light counted in milliwatts or microwatts is above."""
+_MANY_PER_UI: Final = 8
 _LOWEST_CORRELATION: Final = 0.4
 
 
@@ -173,7 +174,10 @@ def pulse_centre_ui(spectrum: NDArray[np.complex128], symbols: Symbols) -> tuple
     if size == 0.0:
         return 0.0, 0.0
     likeness = np.fft.irfft(cross, 2 * count) * (count / size)
-    best = int(np.abs(likeness).argmax())
+    best, inverted = int(likeness.argmax()), int(likeness.argmin())
+    # A square wave is its own opposite half a period later: that is not upside down.
+    if -likeness[inverted] > 1.001 * likeness[best]:
+        best = inverted
     left, middle, right = (float(likeness[(best + step) % likeness.size]) for step in (-1, 0, 1))
     curve = left - 2.0 * middle + right
     offset = 0.0 if curve == 0.0 else 0.5 * (left - right) / curve
@@ -246,13 +250,24 @@ def aligned(waveform: Waveform, symbols: NDArray[np.integer]) -> Waveform:
     return replace(waveform, samples_w=np.roll(waveform.samples_w, -shift), start_ui=shift / per_ui - begin)
 
 
+def _middles(waveform: Waveform, symbols: int) -> Array:
+    """Power at the middle of each symbol; the nearest sample where there are many, which tells symbols apart
+    as well and is had ten times faster."""
+    middles = np.arange(symbols, dtype=np.float64) + 0.5
+    per_ui = waveform.samples_w.size / waveform.symbols
+    if per_ui < _MANY_PER_UI:
+        return waveform.at(middles)
+    places = np.rint((middles - waveform.start_ui) * per_ui).astype(np.intp)
+    return waveform.samples_w.take(places, mode="wrap")
+
+
 def require_aligned(waveform: Waveform, symbols: NDArray[np.integer]) -> Symbols:
     """One symbol per UI of a record that shows them, symbol k from k to k + 1 UI.
 
     :raises SignalError: when it does not: call :func:`aligned` first.
     """
     expected = tiled(symbols, waveform)
-    middle = waveform.at(np.arange(expected.size, dtype=np.float64) + 0.5)
+    middle = _middles(waveform, expected.size)
     ideal = expected - expected.mean()
     middle -= middle.mean()
     size = math.sqrt(float(middle @ middle) * float(ideal @ ideal))

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from drivers.errors import BenchError
 from harness.wiring.pieces import (
@@ -29,7 +30,8 @@ class OpticalPath:
     """A way through the bench. ``routes``: per switching role the input and output port it needs.
     ``attenuators``: the channels it goes through; what they are set to comes on top of ``loss_db``.
     ``calibration``: where loss and uncertainty come from when they were measured of the way as a whole; None:
-    they are the sum of what the bench file states of its pieces."""
+    they are the sum of what the bench file states of its pieces. ``band_nm``: what its multiplexers let
+    through."""
 
     start: Port
     end: Port
@@ -39,6 +41,12 @@ class OpticalPath:
     routes: tuple[tuple[str, int, int], ...]
     attenuators: tuple[Port, ...] = ()
     calibration: PathCalibration | None = None
+    band_nm: Band = ALL_WAVELENGTHS
+
+    def separates(self, lane: int, wavelengths_nm: Mapping[int, float]) -> bool:
+        """Whether of lanes in one fibre this one alone comes through, each at its wavelength."""
+        low_nm, high_nm = self.band_nm
+        return {other for other, nm in wavelengths_nm.items() if low_nm <= nm <= high_nm} == {lane}
 
 
 class WiringError(BenchError):
@@ -150,15 +158,24 @@ class Wiring:
         plain = [way for way in found if not way.attenuators]
         return next(iter(plain if via is None and plain else found), None)
 
-    def transmitter_paths(self, lanes: Sequence[int], role: str) -> dict[int, OpticalPath]:
+    def transmitter_paths(
+        self, lanes: Sequence[int], role: str, wavelengths_nm: Mapping[int, float] = MappingProxyType({})
+    ) -> dict[int, OpticalPath]:
         """A way for each of the module's transmitters to a port of its own: the port of the lane's number
         where that can be. A lane that no port is left for is not in the answer. Ways through an attenuator
         are not taken: who measures along them must know what it is set to.
 
+        ``wavelengths_nm``: by lane, where all share a fibre, which leaves the module at ``tx1``: only ways
+        that separate a lane from the others are taken then.
+
         :raises WiringError: as :meth:`ways`.
         """
         ways = {
-            lane: [way for way in self.paths(Port(MODULE, f"tx{lane}"), role) if not way.attenuators]
+            lane: [
+                way
+                for way in self.paths(Port(MODULE, "tx1" if wavelengths_nm else f"tx{lane}"), role)
+                if not way.attenuators and (not wavelengths_nm or way.separates(lane, wavelengths_nm))
+            ]
             for lane in lanes
         }
         chosen: dict[int, OpticalPath] = {}
@@ -308,4 +325,5 @@ class Wiring:
             routes=way.routes,
             attenuators=way.attenuators,
             calibration=calibration,
+            band_nm=way.band_nm,
         )

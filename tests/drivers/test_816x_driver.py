@@ -208,6 +208,18 @@ def test_without_the_block_a_slave_alone_is_triggered_by_its_master_whose_light_
         meter.read_powers_w([2])
 
 
+@pytest.mark.parametrize("answer", ["+1.00000000E+009", "-1.00000000E+000"])
+def test_an_averaging_time_that_is_none_is_not_waited_for(wire, make, answer):
+    greet(wire)
+    for slot in (1, 2):
+        wire.expect((f":SLOT{slot}:EMPT?", "0"), (f":SLOT{slot}:IDN?", DUAL))
+    for place in ("1:CHAN1", "1:CHAN2", "2:CHAN1", "2:CHAN2"):
+        wire.expect(*wavelengths(place))
+    wire.expect((":READ1:POW:ALL:CONF?", FOUR), (":SENS1:CHAN1:POW:ATIM?", answer))
+    with pytest.raises(GarbledReplyError, match="the reply is no averaging time"):
+        make().connect()
+
+
 @pytest.mark.parametrize(
     ("value", "error"),
     [(FLT_MAX, OverloadError), (9.91e37, InvalidReadingError), (float("nan"), InvalidReadingError)],

@@ -9,6 +9,7 @@ from drivers.errors import (
     GarbledReplyError,
     InstrumentReportedError,
     InvalidReadingError,
+    NotSettledError,
     OutOfRangeError,
 )
 from drivers.interfaces import CaseSensor, Thermal
@@ -28,20 +29,24 @@ def expect_all(wire, *commands):
         wire.expect((command, None), ("*ESR?", "0"))
 
 
-def expect_set_point(wire, *, temperature_c=70.0, number=0, soak_s=60.0, **replies):
-    """All that a set point takes; ``replies``: what reads back otherwise, the last that is asked."""
+def expect_set_point(wire, *, temperature_c=70.0, number=0, soak_s=60.0, head="1", **replies):
+    """All that a set point takes; ``replies``: what reads back otherwise, the last that is asked; ``head``:
+    what is answered when it is asked for, one letter each time."""
     expect_all(
         wire, "LLIM -40.0", "ULIM 85.0", "ADMD 50", "DSNS 1", "DUTM 1", f"SETN {number}",
-        "RAMP 9999", f"SETP {temperature_c:.1f}", "WNDW 1.0", f"SOAK {soak_s:.0f}", "HEAD 1", "FLOW 1",
+        "RAMP 9999", f"SETP {temperature_c:.1f}", "WNDW 1.0", f"SOAK {soak_s:.0f}",
     )  # fmt: skip
     answers = {
         "LLIM": "-40.0", "ULIM": "85.0", "ADMD": "50", "DSNS": "1", "DUTM": "1", "SETN": str(number),
-        "RAMP": "9999", "SETP": f"{temperature_c:.1f}", "WNDW": "1.0", "SOAK": f"{soak_s:.0f}", "HEAD": "1",
+        "RAMP": "9999", "SETP": f"{temperature_c:.1f}", "WNDW": "1.0", "SOAK": f"{soak_s:.0f}",
     }  # fmt: skip
     for word, answer in answers.items():
         wire.expect((f"{word}?", replies.get(word, answer)))
         if word in replies:
             return
+    wire.expect(("HEAD 1", None), ("*ESR?", "0"), *(("HEAD?", answer) for answer in head))
+    if head[-1] == "1":
+        wire.expect(("FLOW 1", None), ("*ESR?", "0"))
 
 
 def test_connect_observes_the_dead_time(wire, thermal, counting_clock):
@@ -82,7 +87,6 @@ def test_start_setpoint(wire, thermal, temperature_c, number):
         ("SETP", "25.0"),
         ("WNDW", "9.9"),
         ("SOAK", "0"),
-        ("HEAD", "0"),
     ],
 )
 def test_a_setting_that_reads_back_otherwise(wire, thermal, word, reply):
@@ -90,6 +94,20 @@ def test_a_setting_that_reads_back_otherwise(wire, thermal, word, reply):
     with pytest.raises(GarbledReplyError, match="reads back otherwise") as caught:
         thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=60.0)
     assert caught.value.command == f"{word}?"
+
+
+def test_air_waits_for_the_head(wire, thermal, counting_clock):
+    expect_set_point(wire, head="0001")
+    wire.expect(("EROR?", "0"))
+    thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=60.0)
+    assert counting_clock.now_s() == pytest.approx(1.5)
+
+
+def test_a_head_that_stays_up_is_told_and_no_air_flows(wire, thermal, counting_clock):
+    expect_set_point(wire, head="0" * 41)
+    with pytest.raises(NotSettledError, match="thermal: its head is not down 20 s after"):
+        thermal.start_setpoint_c(70.0, window_c=1.0, soak_s=60.0)
+    assert counting_clock.now_s() == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize("status", ["32", "16", "4"])

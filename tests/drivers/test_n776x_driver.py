@@ -129,6 +129,16 @@ def test_a_refused_setting_names_the_command(wire, voa):
         voa.configure(wavelength_nm=1310.0, channels=[1])
 
 
+def test_an_attenuation_that_no_filter_has_is_not_waited_for(wire, scripted_session, counting_clock):
+    voa = N7761A(scripted_session, counting_clock, name="voa", options={"speed_db_s": 10, "settling_s": 0.5})
+    configure(wire, voa, speed="10")
+    wire.expect((":INP1:ATT?", "+1.00000000E+009"), (":SYST:ERR?", OK))
+    wire.expect_set(":INP1:ATT 5.0000DB")
+    wire.expect(*COMPLETE, (":INP1:ATT?", "+5.00000000E+000"))
+    voa.set_attenuation_db(1, 5.0)
+    assert counting_clock.now_s() == pytest.approx(40.0 / 10 + 0.5)
+
+
 def test_setting_an_attenuation_waits_for_the_filter(wire, scripted_session, counting_clock):
     voa = N7761A(scripted_session, counting_clock, name="voa", options={"speed_db_s": 10, "settling_s": 0.5})
     configure(wire, voa, speed="10")

@@ -128,6 +128,31 @@ def test_it_is_made_safe_by_its_pins(with_pins: OptoeHostBoard, sysfs: Path) -> 
     assert (sysfs / "eeprom").read_bytes() == before
 
 
+def test_reset_alone_makes_a_module_safe_that_does_not_answer(
+    make_board: Callable[..., OptoeHostBoard], sysfs: Path
+) -> None:
+    board = make_board(pins={"reset_l": str(sysfs / "reset")})
+    (sysfs / "reset").write_text("1\n", encoding="ascii")
+    (sysfs / "eeprom").unlink()
+    assert [(step.action, step.safe) for step in board.make_safe()] == [("assert reset_l", True)]
+    assert (sysfs / "reset").read_text(encoding="ascii").strip() == "0"
+
+
+def test_where_reset_does_not_follow_the_registers_are_used_too(
+    with_pins: OptoeHostBoard, sysfs: Path
+) -> None:
+    (sysfs / "reset").unlink()
+    steps = with_pins.make_safe()
+    assert [(step.action, step.safe) for step in steps] == [
+        ("assert reset_l", False),
+        ("assert lpmode", True),
+        ("transmitters off", True),
+        ("low power requested by register", True),
+        ("module in low power", True),
+    ]
+    assert (sysfs / "eeprom").read_bytes()[place(0x10, 130)] == 0xFF
+
+
 def test_without_them_it_is_made_safe_by_its_registers(
     make_board: Callable[..., OptoeHostBoard], sysfs: Path
 ) -> None:

@@ -170,8 +170,31 @@ def test_only_the_lanes_that_are_wired_send(make_rig: Callable[..., Rig]) -> Non
     rig.driver.connect()
     rig.driver.start_pattern("PRBS31Q")
     assert rig.driver.lanes == rig.driver.lit_lanes() == (2, 3)
+    assert rig.lit() == [2, 3]
     with pytest.raises(OutOfRangeError, match="its lanes are 2-3, not 1"):
         rig.driver.set_lane(1, lit=False)
+    rig.driver.stop_pattern()
+    assert rig.lit() == []
+
+
+def test_stopping_darkens_lanes_too_that_nobody_has_wired(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(lanes=[2, 3])
+    rig.driver.connect()
+    rig.driver.start_pattern("PRBS31Q")
+    rig.driver._module.set_output_disable_tx(())  # somebody else lights them
+    rig.world.advance(2.0)
+    assert rig.lit() == [1, 2, 3, 4]
+    rig.driver.stop_pattern()
+    assert rig.lit() == []
+
+
+def test_a_module_that_does_not_heed_low_power_is_not_connected(
+    make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig()
+    monkeypatch.setattr(type(rig.module), "low_power_requested", lambda _: False)
+    with pytest.raises(InstrumentError, match=r"^reference_tx: is not in low power.*may be lit"):
+        rig.driver.connect()
 
 
 def test_the_application_can_be_chosen(make_rig: Callable[..., Rig]) -> None:
@@ -203,8 +226,9 @@ def test_making_it_safe_holds_it_in_reset(lit_rig: Rig) -> None:
 def test_an_empty_cage(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig()
     rig.board.set_inserted(False)
-    with pytest.raises(InstrumentError, match=r"^reference_tx: .*ModPrsL says that no module"):
+    with pytest.raises(InstrumentError, match=r"^reference_tx: .*ModPrsL says that no module") as raised:
         rig.driver.connect()
+    assert "host_board" not in str(raised.value)  # that is the role of the other module's board
 
 
 def test_a_silent_module(rig: Rig) -> None:
@@ -266,6 +290,16 @@ def test_a_module_without_generators_sends_traffic_alone(make_rig: Callable[...,
         rig.driver.start_pattern("SSPRQ")
     rig.driver.stop_pattern()
     assert rig.lit() == []
+
+
+def test_a_module_that_does_not_switch_its_light_is_stopped_when_it_is_dark(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.reference_module.is_advertised", lambda *_: False)
+    rig.driver.stop_pattern()
+    rig.driver.start_pattern("PRBS31Q")
+    with pytest.raises(UnsupportedError, match="does not switch its light"):
+        rig.driver.stop_pattern()
 
 
 def test_lanes_that_the_module_does_not_have(make_rig: Callable[..., Rig]) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from drivers.clock import StopFlag
 from drivers.cmis.bringup import bring_up
+from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule
+from drivers.cmis.module_prbs import ModulePrbs
 from harness.bench import Bench
 from harness.bench_file.reading import find_bench_file, load_bench, with_simulation
 from harness.judging.measured import NotOffered
@@ -67,3 +69,42 @@ def test_what_the_module_cannot_send_changes_nothing(good):
     assert "PRBS31Q" in answer.reason
     assert traffic.standing == "PRBS31Q"
     traffic.restore()
+
+
+def test_a_pattern_that_was_begun_and_failed_is_not_taken_for_traffic(good, monkeypatch):
+    _, module = good
+    traffic = ModuleTraffic(module)
+    assert traffic.require("PRBS13Q") is None
+    traffic.restore()
+    with monkeypatch.context() as failing:
+
+        def start(prbs: ModulePrbs, *given: object, **named: object) -> None:
+            started(prbs, *given, **named)
+            raise CmisError("the module does not answer any more")
+
+        started = ModulePrbs.start_pattern
+        failing.setattr(ModulePrbs, "start_pattern", start)
+        with pytest.raises(CmisError):
+            traffic.require("SSPRQ")
+    assert any(module.get("MediaSideGeneratorEnable"))
+    assert traffic.standing not in {TRAFFIC, "SSPRQ"}
+    assert traffic.require(TRAFFIC) is None
+    assert not any(module.get("MediaSideGeneratorEnable"))
+    assert traffic.standing == TRAFFIC
+
+
+def test_a_restoring_that_failed_is_tried_again_and_no_pattern_is_taken_for_granted(good, monkeypatch):
+    _, module = good
+    traffic = ModuleTraffic(module)
+    assert traffic.require("SSPRQ") is None
+    with monkeypatch.context() as failing:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise CmisError("the module does not answer any more")
+
+        failing.setattr(ModulePrbs, "restore", refuse)
+        with pytest.raises(CmisError):
+            traffic.require(TRAFFIC)
+    assert traffic.standing not in {TRAFFIC, "SSPRQ"}
+    assert traffic.require(TRAFFIC) is None
+    assert not any(module.get("MediaSideGeneratorEnable"))

@@ -372,3 +372,12 @@ def test_files_may_be_given_in_any_order(tmp_path):
     found = {load_limits(order) for order in itertools.permutations(paths)}
     assert len(found) == 1
     assert high(found.pop()) == (4.0, "waiver")
+
+
+def test_a_number_below_all_that_a_rule_may_be_is_looser_whatever_the_case():
+    rule = Rule("max_offset_of", "tdecq", -1.1, 0.3)
+    standard = layer(LayerKind.MSA, row(LayerKind.MSA, 0, low=rule))
+    (complaint,) = refused(standard, layer(LayerKind.CUSTOMER, row(LayerKind.CUSTOMER, 0, low=0.2)))
+    assert "is looser than >= max(0.3, tdecq -1.1)" in complaint
+    # Above, it depends on TDECQ: the stricter of both counts.
+    assert not refused(standard, layer(LayerKind.CUSTOMER, row(LayerKind.CUSTOMER, 0, low=0.5)))

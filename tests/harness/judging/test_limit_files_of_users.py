@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -252,3 +253,13 @@ def test_whatever_stands_in_a_file_nothing_foreign_is_raised(written, content):
     with pytest.raises(TableError) as raised:  # a schema, at least, is missing
         limits_of_pmd("400GBASE-DR4", layers=[path], on=TODAY)
     assert all(line.startswith("mine.toml: ") and "\n" not in line for line in raised.value.complaints)
+
+
+def test_a_layer_is_known_by_what_was_read_of_it_whatever_becomes_of_the_file(written):
+    path = written(head("customer") + ROW)
+    read = hashlib.sha256(path.read_bytes()).hexdigest()
+    limits = limits_of_pmd("400GBASE-DR4", layers=[path], on=TODAY)
+    # A bench takes minutes to connect; then the manifest is written.
+    path.write_text(head("customer") + ROW.replace("2.0", "1.0"))
+    assert [layer.sha256 for layer in limits.loaded if layer.path == path] == [read]
+    assert all(len(layer.sha256) == 64 for layer in limits.loaded)

@@ -200,3 +200,9 @@ def test_pmds_are_found_by_name_in_any_case():
         TableError, match=r"no limits for '400GBASE-SR8'; there are limits for .*400GBASE-DR4-2017"
     ):
         limits_of_pmd("400GBASE-SR8")
+
+
+@pytest.mark.parametrize("extinction_ratio_db", [float("nan"), float("inf")])
+def test_no_limit_is_chosen_by_what_is_no_number(extinction_ratio_db):
+    with pytest.raises(ValueError, match="extinction_ratio, which a limit may depend on, is no finite"):
+        SET.resolve("oma_outer_minus_tdecq", {"extinction_ratio": extinction_ratio_db})

@@ -31,6 +31,7 @@ TABLES: dict[str, list[tuple[object, ...]]] = {
         ("average_launch_power", (), -3.3, None, "A", NEC),
         ("total_launch_power", (), None, 9.3, "A", N),
         ("lane_power_difference", (), None, 4.0, "A", N),
+        ("lane_oma_difference", (), None, 4.0, "D", U),
         ("oma_outer", (), -0.3, 3.7, "A", N),
         ("oma_outer_minus_tdecq", (), -1.7, None, "A", N),
         ("oma_outer_minus_tdecq", (), -1.6, None, "A", N),

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.judging.limits import Force, LimitRow, Rule, When
+from harness.judging.limits import Force, LimitRow, Rule, StandingRow, When
 from harness.run_folder.manifest import (
     InstrumentEntry,
+    LayerEntry,
     LimitEntry,
     Manifest,
     ManifestError,
     PathEntry,
+    WaiverEntry,
     read_manifest,
 )
 from harness.run_folder.manifest_of_run import limit_entry
@@ -31,6 +33,8 @@ def manifest(**changes: object) -> Manifest:
     fields |= {
         "corners": [{"visit": 1, "case_temp_c": 25.0, "vcc_v": 3.3}],
         "limits": [LimitEntry("p", "P", "dB", "", "3.4", "A", "normative", "Doc", "standard", "")],
+        "limit_layers": [LayerEntry("customer", "C", "c.toml", "00", "Doc", "1", "", applied=True)],
+        "waivers": [WaiverEntry("W", "because", "2027-01-31", "", ["p"])],
         "instruments": [
             InstrumentEntry("thermal", "d", "GPIB0::1::INSTR", "V", "M", "S", "1", False, "", {"due": "2027"})
         ],
@@ -83,7 +87,7 @@ def test_fields_of_a_newer_minor_version_are_left_out(written):
     content |= {"schema_minor": 9, "weather": "rain"}
     content["instruments"][0]["colour"] = "green"
     content["paths"][0]["length_m"] = 3
-    content["limits"][0]["waiver"] = "none"
+    content["limits"][0]["weight"] = "none"
     written.write_text(json.dumps(content))
     assert read_manifest(written) == manifest(schema_minor=9)
 
@@ -126,7 +130,7 @@ def test_a_missing_field_is_told(written, key):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(
-    key=st.sampled_from(["instruments", "paths", "limits"]),
+    key=st.sampled_from(["instruments", "paths", "limits", "limit_layers", "waivers"]),
     value=st.recursive(
         st.none() | st.integers() | st.text(max_size=4),
         lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
@@ -144,7 +148,7 @@ def test_whatever_stands_in_its_lists_nothing_foreign_is_raised(written, key, va
 # -- limits as people read them -----------------------------------------------------------------------
 
 
-def row(**changes: object) -> LimitRow:
+def row(**changes: object) -> StandingRow:
     fields: dict[str, object] = {
         "parameter": "tdecq",
         "title": "TDECQ",
@@ -158,7 +162,7 @@ def row(**changes: object) -> LimitRow:
         "note": "",
         "when": None,
     }
-    return LimitRow(**{**fields, **changes})
+    return StandingRow(LimitRow(**{**fields, **changes}), ())
 
 
 def test_a_row_of_limits_in_words():
@@ -196,3 +200,11 @@ def test_numbers_keep_their_digits_and_rules_are_spelled_out():
 )
 def test_a_condition_stands_in_the_note(when, note, expected):
     assert limit_entry(row(when=when, note=note)).note == expected
+
+
+def test_lanes_waivers_and_what_a_row_replaced_are_said():
+    below = row(layer="standard", force=Force.NORMATIVE).row
+    entry = limit_entry(StandingRow(row(lanes=(1, 3), waiver="W-1", edition="2", note="n").row, (below,)))
+    assert (entry.note, entry.waiver, entry.edition) == ("lanes 1, 3; n", "W-1", "2")
+    assert entry.overrode == "high 3.4 (standard, normative)"
+    assert limit_entry(row(lanes=(2,))).note == "lane 2"
