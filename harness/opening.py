@@ -246,6 +246,12 @@ class Opening:
         """Roles with an instrument of their own, in the bench file's order."""
         return tuple(role for role, part in self.spec.instruments.items() if not part.shared_with)
 
+    @property
+    def in_lockstep(self) -> bool:
+        """Whether bench time moves only when somebody waits, and then for all: on a served bench that does
+        not follow the wall clock."""
+        return bool(getattr(self._io.clock, "in_lockstep", False))
+
     def open(self, role: str) -> Instrument:
         """Open the instrument of one of :attr:`own_roles`. Nothing is asked of it. May be called by several
         threads, each for a role of its own.

@@ -19,12 +19,13 @@ from drivers.cmis.codes import DataPathState, ModuleState
 from drivers.cmis.errors import CmisError
 from drivers.cmis.module import CmisModule, ModuleIdentity
 from drivers.cmis.states import MGMT_INIT_S, first_answer
-from drivers.errors import BenchError, InstrumentError
+from drivers.errors import BenchError, InstrumentError, NotSettledError
 from drivers.interfaces import SafetyStep
 from harness.bench import Bench
 from harness.conditions.case_in_air import AirTrim
 from harness.conditions.conditioner import NOMINAL_VCC_V, Conditioner, Conditions
 from harness.conditions.corner import Corner
+from harness.conditions.heat_guard import WATCHED_FROM_C, HeatGuard, Runaway
 from harness.judging.limits import LimitSet
 from harness.judging.measured import Checked, Measured, ModuleFault
 from harness.judging.pmd import pmd_by_name
@@ -43,7 +44,7 @@ from harness.run_folder.records import (
     RunStarted,
     SafeState,
 )
-from harness.safety import SafetyResult
+from harness.safety import SafetyResult, make_all_safe
 from harness.traffic import ModuleTraffic
 
 BRING_UP = "bring_up"
@@ -51,6 +52,13 @@ BRING_UP = "bring_up"
 _IDENTITY_LIMIT_S = 2.0 * MGMT_INIT_S
 # Within the time that one instrument is given for making it safe.
 _LOW_POWER_LIMIT_S = 8.0
+
+
+THERMAL_RUNAWAY = "thermal_runaway"
+
+
+class RanAwayError(CmisError):
+    """The module ran away and was switched off, which is recorded; nothing more is measured of it."""
 
 
 class MeasuredFactory(Protocol):
@@ -75,7 +83,19 @@ class Run:
         self.identity: ModuleIdentity | None = None
         self.identity_fault = ""
         self.facts: dict[str, float] = {}
+        self.accept_overdue = False
+        """Whether calibrations that were due before :attr:`judged_on` may be used; the report says so then."""
+        self.judged_on: datetime.date | None = None
+        """The day that due dates are held against: of a replay that of its recording; None: today."""
         self.conditions: Conditions | None = None
+        self.ran_away = ""
+        """Why the module was switched off for good: it ran away. Empty: it did not."""
+        self.memory: dict[str, Any] = {}
+        """What an acquisition keeps for another one at a later corner, by a name of its own."""
+        self._heat: HeatGuard | None = None
+        self.firmware_image: bytes | None = None
+        self.soak_s: float | None = None
+        """How long the plan of bit errors soaks; None: as its settings say."""
         self._traffic: ModuleTraffic | None = None
         self.verdicts: Counter[Verdict] = Counter()
         self.final_verdict: Verdict | None = None
@@ -244,10 +264,13 @@ class Run:
     def judge(self, test_id: str, parameter: str, measured: Measured) -> tuple[Measurement, Judgement]:
         """Judge a value against the limit of its parameter in its case, and record the row.
 
-        :raises BenchError: when the value is no number, or in another unit than the limit: a fault of the
-            plan or the bench, of which no verdict may be made.
+        :raises BenchError: when the value or a fact is no number, or the limit is in another unit: a fault of
+            the plan or the bench, of which no verdict may be made.
         """
-        limit = self.limits.resolve(parameter, {**self.facts, **measured.facts}, lane=measured.lane)
+        try:
+            limit = self.limits.resolve(parameter, {**self.facts, **measured.facts}, lane=measured.lane)
+        except ValueError as fault:
+            raise BenchError(f"{parameter}: {fault}") from fault
         if limit is not None and limit.unit != measured.unit:
             raise BenchError(f"{parameter} was measured in {measured.unit!r}, its limit is in {limit.unit!r}")
         try:
@@ -388,7 +411,47 @@ class Run:
         :raises BenchError: when it cannot be reached.
         """
         self.conditions = None
-        reached = self.conditioner.go_to(corner, functools.partial(self._record_trim, corner))
+        watching = self.conditioner.on_the_way
+        from_c: float | None = None
+
+        def watch_on_the_way() -> None:
+            nonlocal from_c
+            case_c = self.bench.case_sensor.read_case_c()
+            # A case that comes down from above is not too hot.
+            from_c = case_c if from_c is None else from_c
+            if case_c > WATCHED_FROM_C:
+                found = self._look_at_heat(max(corner.case_temp_c, from_c))
+                if found is not None:
+                    self._switch_off(found)
+            watching()
+
+        self.conditioner.on_the_way = watch_on_the_way
+        try:
+            reached = self.conditioner.go_to(corner, functools.partial(self._record_trim, corner))
+        except NotSettledError as fault:
+            # It may be the module's own heat that the bench cannot master, or its load on the supply.
+            with contextlib.suppress(BenchError):  # of two faults the first
+                found = self._look_at_heat(corner.case_temp_c)
+                if found is not None and found.by_module:
+                    self._switch_off(found, f"; {fault}")
+            raise
+        finally:
+            self.conditioner.on_the_way = watching
+        self._arrived(corner, reached)
+        self.watch_heat(at_any_temperature=True)
+        return reached
+
+    def stay(self) -> Conditions:
+        """Take the bench as it stands for a corner, without moving anything, and record where that is.
+
+        :raises BenchError: when the supply is not at the nominal voltage.
+        """
+        self.conditions = None
+        reached = self.conditioner.where_it_stands()
+        self._arrived(reached.corner, reached)
+        return reached
+
+    def _arrived(self, corner: Corner, reached: Conditions) -> None:
         self.conditions = reached
         self.record(
             CornerReached(
@@ -403,7 +466,61 @@ class Run:
                 settling_s=reached.settling_s,
             )
         )
-        return reached
+
+    def watch_heat(self, *, at_any_temperature: bool = False) -> None:
+        """See that the module does not run away (:mod:`harness.conditions.heat_guard`). Acquisitions that
+        take longer than some seconds call this now and then; all others are watched before and after.
+
+        :raises RanAwayError: when it does: it is without supply then, its air commanded to ambient, and the
+            failure is recorded with its time line.
+        :raises BenchError: when its heat is not carried away, which is the bench's fault; air as above.
+        """
+        if self.ran_away:
+            raise RanAwayError(self.ran_away)
+        if self.conditions is None:
+            return
+        wanted_c = self.conditions.corner.case_temp_c
+        if wanted_c < WATCHED_FROM_C and not at_any_temperature:
+            return
+        found = self._look_at_heat(wanted_c)
+        if found is not None:
+            self._switch_off(found)
+
+    def _look_at_heat(self, wanted_c: float) -> Runaway | None:
+        if self._heat is None:
+            bench = self.bench
+            self._heat = HeatGuard(
+                bench.clock, bench.case_sensor, self.conditioner, window_c=bench.spec.thermal.window_c
+            )
+        return self._heat.look(wanted_c, self.facts.get("max_power_w"))
+
+    def _switch_off(self, found: Runaway, seen: str = "") -> None:
+        start_s = self.bench.clock.now_s()
+        off: list[dict[str, Any]] = []
+        with self.bench.stop.shield():
+            try:
+                self.conditioner.power_off()
+                off.append({"action": "supply off", "read_back": "off", "safe": True})
+            except BenchError as fault:
+                off.append({"action": "supply off", "read_back": f"not confirmed: {fault}", "safe": False})
+            results = make_all_safe([[("thermal", self.bench.thermal.make_safe)]])
+            off += [asdict(result.step) for result in results]
+        text = f"{found.text}{seen}; its supply was taken away and the air commanded to ambient"
+        record = self.record_acquisition(
+            THERMAL_RUNAWAY, start_s, conditions={}, data={**found.data(), "made_safe": off}, budget=[]
+        )
+        if not found.by_module:
+            # Without its supply nothing can be measured any more, whoever is to blame.
+            self.ran_away = f"the module was switched off, too hot by no heat of its own: {text}"
+            raise InstrumentError(
+                "thermal", text, advice="Check the air over the module, and the sensor on its case."
+            )
+        self.ran_away = f"the module ran away and was switched off: {text}"
+        checked = Checked(
+            False, text, "choice of this harness (docs/plans.md)", record.acquisition_id, record.at
+        )
+        self.record_check(THERMAL_RUNAWAY, THERMAL_RUNAWAY, checked)
+        raise RanAwayError(self.ran_away)
 
     def _record_trim(self, corner: Corner, trim: AirTrim) -> None:
         self.record(AirTrimmed(self.timestamp(), self.bench_time_s(), corner.visit, **asdict(trim)))
@@ -411,8 +528,10 @@ class Run:
     def require_module_up(self) -> None:
         """Look whether the module is still as bring-up left it, before anything of it is measured.
 
-        :raises CmisError: when it is not: ready, and every data path of the bring-up Activated.
+        :raises CmisError: when it is not: ready, and every data path of the bring-up Activated; or when it
+            runs away (:meth:`watch_heat`).
         """
+        self.watch_heat()
         state = self.module.module_state()
         if state is not ModuleState.ModuleReady:
             raise CmisError(f"the module left ModuleReady: it is in {state.name}")

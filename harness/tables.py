@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import hashlib
 import math
 import re
 import tomllib
@@ -41,7 +42,11 @@ class Table:
     """One table of a file. Every getter notes a complaint instead of raising and returns a harmless value;
     :meth:`finish` raises them all."""
 
-    def __init__(self, content: Mapping[str, Any], *, file: str, key: str, complaints: list[str]) -> None:
+    def __init__(
+        self, content: Mapping[str, Any], *, file: str, key: str, complaints: list[str], sha256: str = ""
+    ) -> None:
+        self.sha256 = sha256
+        """Of the file, as it was read; of the table that is the whole file only."""
         self._content = content
         self._file = file
         self._key = key
@@ -269,7 +274,8 @@ def read_table(path: Path, *, shown: str | None = None) -> Table:
         content = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as fault:  # ValueError: also a number of too many digits
         raise TableError([f"{name}: is not TOML: {printable_text(str(fault))}"]) from fault
-    return Table(content, file=name, key="", complaints=[])
+    digest = hashlib.sha256(data).hexdigest()
+    return Table(content, file=name, key="", complaints=[], sha256=digest)
 
 
 def parse_quantity(text: str, unit: str) -> float:

@@ -25,6 +25,14 @@ def printable_text(text: str, *, longest: int = _LONGEST) -> str:
     return shown if len(text) <= longest else f"{shown}..."
 
 
+def figure_text(value: float, *, signed: bool = False) -> str:
+    """A measured number: to three decimals, or to three digits where those would show little of it, as of a
+    bit error ratio."""
+    few = 0.0 < abs(value) < 0.01
+    text = f"{value:.3g}" if few else f"{value:.3f}"
+    return f"+{text}" if signed and not text.startswith("-") else text
+
+
 def duration_text(duration_s: float) -> str:
     """Seconds as people say them: 42 s, 3 min 05 s, 2 h 10 min."""
     seconds = round(duration_s)

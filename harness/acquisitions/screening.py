@@ -26,6 +26,7 @@ from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.cmis.monitors import cmis_monitors
 from harness.acquisitions.eye import eye
 from harness.acquisitions.lane_light import route
+from harness.conditions.conditioner import NOMINAL_VCC_V
 from harness.judging.measured import Checked, Contradiction, Measured, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded
 from harness.planning.matrix import Way
@@ -44,6 +45,8 @@ _LEFT_DB: Final = 10.0
 """A monitor of a lane that was switched off must have fallen by so much; monitors may err by 3 dB."""
 _BIAS_LEFT: Final = 0.5
 _EYE: Final = ("oma_outer", "extinction_ratio", "rlm", "tdecq", "oma_outer_minus_tdecq", "transition_time")
+
+_SUPPLIES_V: Final = (3.135, 3.465)
 
 Before = Mapping[str, Acquired | ModuleFault]
 
@@ -440,6 +443,49 @@ def screening_dark(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
         measured["rx_monitor_follows", lane] = _follows(
             checked, "Rx power", received.get(str(lane)), dark[lane].rx_power_w, lane, "11h:186-201"
         )
+    return Acquired(record, measured)
+
+
+def screening_supply(run: Run, lanes: Sequence[int], _before: Before) -> Acquired:
+    """Light and supply monitor with the connector at 5 % less and 5 % more than 3.3 V, and back.
+
+    Gives, per lane, ``lowest_launch_power`` and ``highest_launch_power`` (dBm) of both, and of the module the
+    larger ``vcc_monitor_error`` (%). It is last: monitors that stand still do so some time after power-up.
+
+    :raises CmisError: when the module does not keep up, or does not answer as it must.
+    :raises BenchError: when the bench is at fault.
+    """
+    start_s = run.bench.clock.now_s()
+    powers: dict[int, list[Measured | Contradiction]] = {lane: [] for lane in lanes}
+    errors: list[Value] = []
+    records: list[str] = []
+    try:
+        for vcc_v in _SUPPLIES_V:
+            run.conditioner.set_vcc(vcc_v)
+            light = of_power.launch_power(run, lanes)
+            errors.append(cmis_monitors(run, lanes).measured["vcc_monitor_error", None])
+            records.append(light.record.acquisition_id)
+            for lane, found in _powers(light, lanes).items():
+                powers[lane].append(found)
+    finally:
+        run.conditioner.set_vcc(NOMINAL_VCC_V)
+    record = run.record_acquisition(
+        "screening_supply",
+        start_s,
+        conditions={"vccs_v": list(_SUPPLIES_V)},
+        data={"launch_power": records},
+        budget=[],
+    )
+    measured: dict[tuple[str, int | None], Value] = {}
+    for lane, values in powers.items():
+        contradicted = [value for value in values if isinstance(value, Contradiction)]
+        known = sorted((v for v in values if isinstance(v, Measured)), key=lambda value: value.value)
+        measured["lowest_launch_power", lane] = contradicted[0] if contradicted else known[0]
+        measured["highest_launch_power", lane] = contradicted[0] if contradicted else known[-1]
+    numbers = [value for value in errors if isinstance(value, Measured)]
+    measured["vcc_monitor_error", None] = (
+        max(numbers, key=lambda value: abs(value.value)) if len(numbers) == len(errors) else errors[0]
+    )
     return Acquired(record, measured)
 
 

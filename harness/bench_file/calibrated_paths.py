@@ -121,7 +121,7 @@ def _newest(spec: _Bench, folder: Path, way: OpticalPath) -> PathCalibration:
     ours = [
         record
         for record in kept
-        if of_this_bench(record.content, simulated=spec.simulated, seed=spec.seed)
+        if of_this_bench(record.content, bench=spec.name, simulated=spec.simulated, seed=spec.seed)
         and (record.content.get("start"), record.content.get("end")) == (str(way.start), str(way.end))
     ]
     if not ours:

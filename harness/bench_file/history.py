@@ -46,6 +46,11 @@ class Kept:
         """When it was made (ISO 8601, UTC)."""
         return str(self.content["at"])
 
+    @property
+    def moment(self) -> datetime.datetime:
+        """The same, as a time; one without a zone is UTC."""
+        return _moment(self.content)
+
 
 def history_folder(spec: _OfABench, out: Path | None = None) -> Path:
     """Where a bench's history is: ``calibration/<bench>`` beside the bench file, or below ``out``. Of a bench
@@ -98,7 +103,7 @@ def read_history(folder: Path, name: str) -> tuple[list[Kept], list[str]]:
             found.append(_read(path))
         except (OSError, ValueError, RecursionError) as fault:
             complaints.append(f"{path}: is no record of a calibration: {fault}")
-    return sorted(found, key=lambda kept: (kept.at, kept.path.stem)), complaints
+    return sorted(found, key=lambda kept: (kept.moment, kept.path.stem)), complaints
 
 
 def _read(path: Path) -> Kept:
@@ -111,8 +116,14 @@ def _read(path: Path) -> Kept:
         raise ValueError("not an object")  # noqa: TRY004 - one kind of fault: of the file
     if content.get("schema") != SCHEMA:
         raise ValueError(f"of version {content.get('schema')!r}; this program reads version {SCHEMA}")
-    datetime.datetime.fromisoformat(str(content.get("at")))
+    _moment(content)
     return Kept(path, content, hashlib.sha256(data).hexdigest())
+
+
+def _moment(content: Mapping[str, Any]) -> datetime.datetime:
+    """:raises ValueError: when it is no time."""
+    moment = datetime.datetime.fromisoformat(str(content.get("at"))[:40])
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
 
 
 def number_in(content: Mapping[str, Any], key: str, low: float, high: float) -> float:
@@ -133,7 +144,7 @@ def dates_in(content: Mapping[str, Any]) -> tuple[str, str]:
 
     :raises ValueError: when it has none, or they cannot be.
     """
-    made = datetime.datetime.fromisoformat(str(content.get("at"))[:40]).date()
+    made = _moment(content).date()
     due = datetime.date.fromisoformat(str(content.get("due"))[:40])
     if not 0 <= (due - made).days <= LONGEST_VALIDITY_DAYS:
         raise ValueError(
@@ -142,9 +153,10 @@ def dates_in(content: Mapping[str, Any]) -> tuple[str, str]:
     return made.isoformat(), due.isoformat()
 
 
-def of_this_bench(content: Mapping[str, Any], *, simulated: bool, seed: int | None) -> bool:
-    """Whether a record was made on such a bench: simulated ones are not mixed with a lab's, nor those of one
-    simulated world with another's. ``seed``: None of a lab, and where only a server knows it."""
-    if content.get("simulated") is not simulated:
+def of_this_bench(content: Mapping[str, Any], *, bench: str, simulated: bool, seed: int | None) -> bool:
+    """Whether a record was made on such a bench: those of two whose names make one folder are not mixed, nor
+    simulated ones with a lab's, nor those of one simulated world with another's. ``seed``: None of a lab, and
+    where only a server knows it."""
+    if content.get("simulated") is not simulated or content.get("bench", bench) != bench:
         return False
     return not simulated or seed is None or content.get("seed") == seed

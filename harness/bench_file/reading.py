@@ -6,7 +6,6 @@ A file is validated completely before anything is opened; every mistake is one l
 from __future__ import annotations
 
 import datetime
-import hashlib
 import math
 import os
 import re
@@ -218,7 +217,7 @@ def load_bench(path: Path, *, from_history: bool = True) -> BenchSpec:
     table.finish()
     spec = BenchSpec(
         path=path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=table.sha256,
         name=name,
         description=description,
         decision_rule=decision_rule,

@@ -115,7 +115,7 @@ def newest_reference(spec: BenchSpec, identity: Identity, folder: Path | None = 
     ours = [
         record
         for record in kept
-        if of_this_bench(record.content, simulated=spec.simulated, seed=spec.seed)
+        if of_this_bench(record.content, bench=spec.name, simulated=spec.simulated, seed=spec.seed)
         and _table(record.content.get("reference")).get("serial") == identity.serial
         and _table(record.content.get("reference")).get("vendor") == identity.vendor
     ]
@@ -193,7 +193,7 @@ def _other_serials(spec: BenchSpec, folder: Path) -> set[str]:
     serials = {
         _table(record.content.get("reference")).get("serial")
         for record in kept
-        if of_this_bench(record.content, simulated=spec.simulated, seed=spec.seed)
+        if of_this_bench(record.content, bench=spec.name, simulated=spec.simulated, seed=spec.seed)
     }
     return {serial for serial in serials if isinstance(serial, str)}
 

@@ -1,7 +1,8 @@
 """``lanewise bench check``: open every instrument, ask who it is, and say what each path can reach.
 
 All are opened and asked at the same time, each within a limit of its own: what is silent, slow or wrong holds
-up none of the others, and all that is wrong is known within seconds.
+up none of the others, and all that is wrong is known within seconds. (On a served bench in lockstep one after
+the other.)
 """
 
 from __future__ import annotations
@@ -121,7 +122,9 @@ class _Answer:
 
 
 def _ask_all(opening: Opening) -> dict[str, _Answer]:
-    """Open and ask all instruments at the same time, in the bench file's order."""
+    """Open and ask all instruments at the same time, in the bench file's order. In lockstep one after the
+    other: the bench's time moves for all of them when one waits, and would use up the others' time limits.
+    """
     came: dict[str, _Answer] = {}
 
     def ask(role: str) -> None:
@@ -134,6 +137,8 @@ def _ask_all(opening: Opening) -> dict[str, _Answer]:
     end_s = time.monotonic() + ASK_LIMIT_S
     for thread in threads.values():
         thread.start()
+        if opening.in_lockstep:
+            thread.join(ASK_LIMIT_S)
     for thread in threads.values():
         thread.join(max(0.0, end_s - time.monotonic()))
     still = _Answer(

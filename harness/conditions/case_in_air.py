@@ -110,9 +110,15 @@ class CaseInAir:
     The module's own temperature monitor is not looked at here: it is of the module that is judged.
     """
 
-    def __init__(self, bench: Bench, module_power_w: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        module_power_w: Callable[[], float],
+        at_temperature: Callable[[], bool] | None = None,
+    ) -> None:
         self._bench = bench
         self._module_power_w = module_power_w
+        self._at_temperature = at_temperature or bench.thermal.at_temperature
         self._trim_c: float | None = None
         self._trimmed_at_w = 0.0
 
@@ -169,7 +175,7 @@ class CaseInAir:
         set_c = self._start(case_temp_c, first_c)
         watch = _Watch()
         for _ in polls(bench.clock, bench.clock.now_s() + spec.time_limit_s, _POLL_S):
-            soaked = bench.thermal.at_temperature()
+            soaked = self._at_temperature()
             case_c, now_s = bench.case_sensor.read_case_c(), bench.clock.now_s()
             lowest_c = min(lowest_c, case_c)
             # A case that comes down from above is not too hot, unless it turns round.

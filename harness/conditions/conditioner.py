@@ -60,12 +60,20 @@ def _not_noted(_trim: AirTrim) -> None:
     """For who wants no record of trims."""
 
 
+def _nothing() -> None:
+    """For who has nothing to do on the way."""
+
+
 class Conditioner:
-    """Moves supply and temperature, and only what has to move: the chamber once per visit."""
+    """Moves supply and temperature, and only what has to move: the chamber once per visit.
+
+    Attribute ``on_the_way``: called at each look at the source while a case is brought to a temperature.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._in_air = CaseInAir(bench, lambda: self.read_connector().power_w)
+        self.on_the_way: Callable[[], None] = _nothing
+        self._in_air = CaseInAir(bench, lambda: self.read_connector().power_w, self._at_temperature)
         self._standing: Corner | None = None
         self._supply_set_v: float | None = None
         self.chamber_moves = 0
@@ -90,12 +98,17 @@ class Conditioner:
         self.powered_at_s = bench.clock.now_s()
         return self.set_vcc(vcc_v)
 
+    def power_off(self) -> None:
+        """Take the module's supply away, and read that back."""
+        self._supply_set_v = None
+        self._bench.power_supply.set_output(self._bench.spec.supply.channel, on=False)
+
     def power_cycle(self, vcc_v: float) -> ConnectorReading:
         """Take the module's supply away for a while and turn it on again.
 
         :raises NotSettledError: when the connector does not reach the voltage.
         """
-        self._bench.power_supply.set_output(self._bench.spec.supply.channel, on=False)
+        self.power_off()
         self._bench.clock.sleep(_POWER_OFF_S)
         return self.power_on(vcc_v)
 
@@ -209,11 +222,50 @@ class Conditioner:
         bench.thermal.start_setpoint_c(case_temp_c, window_c=thermal.window_c, soak_s=thermal.soak_s)
         return wait_until(
             bench.clock,
-            bench.thermal.at_temperature,
+            self._at_temperature,
             timeout_s=thermal.time_limit_s,
             interval_s=_POLL_S,
             error=too_late,
         )
+
+    def _at_temperature(self) -> bool:
+        self.on_the_way()
+        return self._bench.thermal.at_temperature()
+
+    def wait_for_case(self, case_temp_c: float) -> None:
+        """Wait until the case is back within the window: after its module was without supply. Nothing is set.
+
+        :raises NotSettledError: when it is not within the bench file's time limit.
+        """
+        bench, thermal = self._bench, self._bench.spec.thermal
+
+        def too_late() -> NotSettledError:
+            return NotSettledError(
+                "case_sensor",
+                f"the case is at {bench.case_sensor.read_case_c():.1f} C, and did not come back to "
+                f"{case_temp_c:g} C after its module was without supply",
+                advice="Check air flow, head and the sensor on the case.",
+            )
+
+        wait_until(
+            bench.clock,
+            lambda: abs(bench.case_sensor.read_case_c() - case_temp_c) <= thermal.window_c,
+            timeout_s=thermal.time_limit_s,
+            interval_s=_POLL_S,
+            error=too_late,
+        )
+
+    def where_it_stands(self, visit: int = 1) -> Conditions:
+        """Take the bench for a corner as it is: nothing is moved. The corner is what is read, to a kelvin and
+        to the nominal supply.
+
+        :raises NotSettledError: when the connector is not at the nominal voltage.
+        """
+        start_s = self._bench.clock.now_s()
+        self.require_vcc(NOMINAL_VCC_V)
+        reading, case_c = self.read_connector(), self._bench.case_sensor.read_case_c()
+        corner = Corner(visit, float(round(case_c)), NOMINAL_VCC_V)
+        return Conditions(corner, case_c, reading.voltage_v, False, self._bench.clock.now_s() - start_s)
 
     def go_to(self, corner: Corner, noted: Callable[[AirTrim], None] = _not_noted) -> Conditions:
         """Bring the bench to a corner and read where it stands; ``noted`` as for :meth:`reach_temperature`.

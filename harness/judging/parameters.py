@@ -121,6 +121,8 @@ _ROWS: tuple[tuple[str, str, str, int | None, bool], ...] = (
     ("los_in_the_dark", "LOS in the dark", "", 0, True),
     ("tx_monitors_follow", "Tx monitors follow the light", "", 0, True),
     ("rx_monitor_follows", "Rx monitor follows the light", "", 0, True),
+    ("lowest_launch_power", "Lowest launch power over supply", "dBm", 2, True),
+    ("highest_launch_power", "Highest launch power over supply", "dBm", 2, True),
     # the module's own monitors, against instruments
     ("temperature_monitor_error", "Temperature monitor error", "K", 2, False),
     ("vcc_monitor_error", "Supply voltage monitor error", "%", 2, False),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.text import columns, duration_text, printable_text
+from harness.text import columns, duration_text, figure_text, printable_text
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,19 @@ def test_columns_are_aligned_and_end_without_blanks():
         "a          long header\n---------  -----------\nwide cell  x\ny"
     )
     assert columns(("a", "b"), []) == "a  b\n-  -"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "signed"),
+    [
+        (-5.3, "-5.300", "-5.300"),
+        (0.955, "0.955", "+0.955"),
+        (0.0, "0.000", "+0.000"),
+        (3.1e-4, "0.00031", "+0.00031"),  # a bit error ratio is not 0.000
+        (1.7e-12, "1.7e-12", "+1.7e-12"),
+        (-7e-5, "-7e-05", "-7e-05"),
+    ],
+)
+def test_figures_show_what_they_are(value, shown, signed):
+    assert figure_text(value) == shown
+    assert figure_text(value, signed=True) == signed

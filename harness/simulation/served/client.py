@@ -234,6 +234,11 @@ class RemoteClock:
         self._connection = connection
         self._stop = stop or StopFlag()
 
+    @property
+    def in_lockstep(self) -> bool:
+        """Whether module time moves by request alone, and then for every client."""
+        return self._connection.greeting.clock is ClockKind.MANUAL
+
     def now_s(self) -> float:
         """Module time, seconds since the server began."""
         return self._times(0)[0] / 1e9
@@ -245,7 +250,7 @@ class RemoteClock:
     def sleep(self, duration_s: float) -> None:
         """Let module time pass."""
         self.checkpoint()
-        if self._connection.greeting.clock is ClockKind.MANUAL:
+        if self.in_lockstep:
             left_ns = round(duration_s * 1e9)
             while left_ns > 0:
                 part_ns = min(left_ns, round(_ADVANCE_SLICE_S * 1e9))
@@ -260,7 +265,7 @@ class RemoteClock:
 
     def waited(self, duration_s: float) -> None:
         """Time that was waited for an instrument: in lockstep it passes; with the wall clock it has."""
-        if self._connection.greeting.clock is ClockKind.MANUAL:
+        if self.in_lockstep:
             self._times(round(duration_s * 1e9))
 
     def checkpoint(self) -> None:

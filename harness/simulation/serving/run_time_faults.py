@@ -8,7 +8,7 @@ The reply is an object too: what goes wrong now, kinds by role, for every role w
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from drivers.catalogue import DRIVERS
@@ -51,33 +51,36 @@ class FaultDesk:
             raise ProtocolError("a request about faults is a JSON object")
         complaints: list[str] = []
         table = Table(content, file=_PLACE, key="", complaints=complaints)
+        act: Callable[[], None] = lambda: None  # noqa: E731 - nothing to do is to look
         try:
             if table.has("begin"):
-                self._begin(table)
+                act = self._beginning(table.table("begin"))
             elif table.has("clear"):
-                self._clear(table)
+                act = self._clearing(table.table("clear"))
             table.end()
             table.finish()
         except TableError as fault:
             raise ProtocolError(str(fault)) from fault
+        act()
         said = json.dumps({role: self._backend.failing(role).failing() for role in self._roles()})
         return DONE + said.encode("ascii")
 
-    def _begin(self, table: Table) -> None:
-        spec = read_fault_now(table.table("begin"), self._can_fail)
-        table.finish()
-        self._backend.failing(spec.role).fail(
+    def _beginning(self, part: Table) -> Callable[[], None]:
+        spec = read_fault_now(part, self._can_fail)
+        return lambda: self._backend.failing(spec.role).fail(
             spec.kind, count=spec.count, for_s=spec.for_s, delay_s=spec.delay_s
         )
 
-    def _clear(self, table: Table) -> None:
-        part = table.table("clear")
+    def _clearing(self, part: Table) -> Callable[[], None]:
         role = part.text("role", "", choices=("", *self._roles()))
         kind = part.text("kind", "", choices=("", *INSTRUMENT_FAULTS))
         part.end()
-        table.finish()
-        for chosen in [role] if role else self._roles():
-            self._backend.failing(chosen).recover(kind)
+
+        def clear() -> None:
+            for chosen in [role] if role else self._roles():
+                self._backend.failing(chosen).recover(kind)
+
+        return clear
 
     def _roles(self) -> tuple[str, ...]:
         return tuple(role for role, kinds in self._can_fail.items() if kinds)

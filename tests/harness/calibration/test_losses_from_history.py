@@ -192,3 +192,20 @@ def test_what_the_command_keeps_is_what_the_bench_file_takes(bench, history):
     keep(history, record_name(START, END), json.loads(json.dumps({**head, **found.to_json()})))
     taken = load_bench(bench).wiring.way(START, END)
     assert (taken.loss_db, taken.uncertainty_db) == (found.loss_db, found.uncertainty_db)
+
+
+def test_a_record_of_a_bench_whose_folder_has_the_same_name_is_not_of_this_one(bench, history):
+    kept(history, bench="sim-dr4")
+    assert load_bench(bench).wiring.way(START, END).loss_db == 1.912
+    # Both names make the folder sim-dr4.
+    kept(history, bench="sim dr4", loss_db=9.0, at="2026-04-02T10:00:00+00:00", due="2026-09-29")
+    assert load_bench(bench).wiring.way(START, END).loss_db == 1.912
+
+
+@pytest.mark.parametrize("newest", ["2026-03-02T11:30:00-02:00", "2026-03-02 12:30:00", "20260302T123000Z"])
+def test_the_newest_is_so_by_its_time_however_it_is_written(bench, history, newest):
+    kept(history, loss_db=9.0, at="2026-03-02T12:00:00+00:00")
+    path = kept(history)
+    # As somebody may have written it who mended the file.
+    path.write_text(path.read_text(encoding="ascii").replace(RECORD["at"], newest), encoding="ascii")
+    assert load_bench(bench).wiring.way(START, END).loss_db == 1.912

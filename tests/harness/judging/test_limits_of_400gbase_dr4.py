@@ -47,6 +47,7 @@ TABLE_124_7 = [
     ("receiver_reflectance", None, -26.0, "dB", "B", "normative"),
     ("receiver_sensitivity_oma", None, SECQ_RULE, "dBm", "C", "informative"),
     ("stressed_receiver_sensitivity_oma", None, -1.9, "dBm", "A", "normative"),
+    ("stressed_sensitivity_weaker_aggressors", None, -1.9, "dBm", "A", "necessary"),
 ]
 OF_ANY_MODULE = [
     ("tx_power_monitor_error", -3.0, 3.0, "dB", "B", "normative"),
@@ -57,12 +58,26 @@ OF_ANY_MODULE = [
     ("case_temperature", 0.0, 70.0, "degC", "B", "informative"),
     ("supply_voltage", 3.135, 3.465, "V", "B", "informative"),
     ("power_consumption", None, Rule("advertised", "max_power_w", 0.0, None), "W", "A", "normative"),
+    ("power_class_consumption", None, Rule("advertised", "power_class_w", 0.0, None), "W", "D", "unverified"),
     ("bring_up_time", None, 100.0, "%", "A", "normative"),
+    # What the module advertises of its own times, and what CMIS gives it.
+    ("dp_init_share", None, 100.0, "%", "A", "normative"),
+    ("dp_deinit_share", None, 100.0, "%", "A", "normative"),
+    ("dp_tx_turn_on_share", None, 100.0, "%", "A", "normative"),
+    ("dp_tx_turn_off_share", None, 100.0, "%", "A", "normative"),
+    ("module_power_up_share", None, 100.0, "%", "A", "normative"),
+    ("module_power_down_share", None, 100.0, "%", "A", "normative"),
+    ("management_init_share", None, 100.0, "%", "A", "normative"),
+    ("hold_off_after_write", None, 100.0, "%", "A", "normative"),
+    ("hold_off_after_page_change", None, 100.0, "%", "A", "normative"),
+    ("low_power_consumption", None, 1.5, "W", "D", "unverified"),
 ]
 ELSEWHERE = [
     ("pre_fec_ber", None, 2.4e-4, "1", "A", "normative"),
     ("ber_at_channel_loss", None, 2.4e-4, "1", "A", "normative"),
     ("overload_ber", None, 2.4e-4, "1", "A", "normative"),
+    ("link_ber", None, 0.00024, "1", "A", "necessary"),
+    ("soak_ber", None, 0.00024, "1", "A", "necessary"),
     ("frame_loss_ratio", None, 1.7e-12, "1", "C", "normative"),
     ("advertised_max_power", None, 12.0, "W", "B", "informative"),
     ("los_assert", -15.0, None, "dBm", "B", "informative"),

@@ -20,7 +20,12 @@ N, NEC, INF, U = "normative", "necessary", "informative", "unverified"
 CWDM = [(1264.5, 1277.5), (1284.5, 1297.5), (1304.5, 1317.5), (1324.5, 1337.5)]
 CWDM_ROWS = [("wavelength", (lane,), low, high, "A", N) for lane, (low, high) in enumerate(CWDM, start=1)]
 O_BAND = ("wavelength", (), 1304.5, 1317.5, "A", N)
-BER = [("pre_fec_ber", (), None, 2.4e-4, "C", N), ("ber_at_channel_loss", (), None, 2.4e-4, "C", N)]
+BER = [
+    ("pre_fec_ber", (), None, 2.4e-4, "C", N),
+    ("link_ber", (), None, 2.4e-4, "C", NEC),
+    ("soak_ber", (), None, 2.4e-4, "C", NEC),
+    ("ber_at_channel_loss", (), None, 2.4e-4, "C", N),
+]
 FLR = ("frame_loss_ratio", (), None, 1.7e-12, "C", N)
 ER = ("extinction_ratio", (), 3.5, None, "D", U)
 

@@ -48,7 +48,7 @@ def test_the_order_of_the_file_is_the_order_at_a_corner():
         ('roles = ["power_meter"]', 'roles = ["power_metre"]', "is not one of"),
         ('ways = ["module.tx -> power_meter"]', 'ways = ["module.tx"]', "is not a way such as"),
         ('fixture = "launch_power_off"', 'fixture = "launch_power"', "launch_power is measured twice"),
-        ('time = "1.5 s"', 'time = "1.5 m"', "acquisition[1].time"),
+        ('time = "1.5 s"', 'time = "1.5 m"', "acquisition[2].time"),
         ('target = "harness.acquisitions.launch_power:launch_power"', 'target = "os:system x"', "form"),
         ('per = "module"', 'per = "fibre"', "'fibre' is not one of"),
         ('chamber_move = "120 s"', 'chamber_moves = "120 s"', "estimates"),

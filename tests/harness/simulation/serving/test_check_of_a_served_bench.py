@@ -81,6 +81,17 @@ def test_one_dead_one_wrong_and_one_slow_of_all_instruments_are_named_in_time(
     assert re.search(r"PROBLEM power_supply: .*(no reply within|was not opened and asked)", printed)
 
 
+def test_in_lockstep_a_slow_one_is_laid_to_nobody_else(
+    serve: Serve, write_bench: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One clock is everybody's there: what one waits for would use up the others' time limits."""
+    server = serve("sim-dr4-full")
+    path = write_bench(server, "sim-dr4-full")
+    begin(server, ("reference_tx", "slow"), delay="1 s")
+    assert check_bench(str(path), PMD) == 0
+    assert capsys.readouterr().out.endswith("\nin order\n")
+
+
 def test_what_takes_longer_than_its_limit_is_left_alone(
     serve: Serve, write_bench: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -253,6 +253,15 @@ def test_what_is_no_request_is_refused_and_the_channel_goes_on(still_bench: Benc
         assert set(FaultsOfServed(connection).running()) >= {"power_meter", "host_board"}
 
 
+@pytest.mark.parametrize("more", ['"clear": {}', '"junk": 1'])
+def test_of_a_request_that_is_refused_nothing_is_done(still_bench: BenchServer, more: str) -> None:
+    body = '{"begin": {"role": "power_meter", "kind": "dies"}, ' + more + "}"
+    with contextlib.closing(ServedConnection(still_bench.control)) as connection:
+        with pytest.raises(RequestRefusedError, match="unknown key"):
+            connection.request(b"F", body.encode())
+        assert not any(FaultsOfServed(connection).running().values())
+
+
 def test_a_module_alone_has_no_instruments() -> None:
     with (
         ModuleServer(modules_of([load_profile("good-dr4")], speed=None)) as server,
