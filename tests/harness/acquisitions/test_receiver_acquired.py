@@ -18,7 +18,13 @@ from drivers.units import dbm_from_w
 from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.receiver.counting import Counted
 from harness.acquisitions.receiver.lane_map import receive_lane_map
-from harness.acquisitions.receiver.light import LitLane, ReceiverLight, highest_at_tp3_dbm, require_harmless
+from harness.acquisitions.receiver.light import (
+    LitLane,
+    ReceiverLight,
+    damage_threshold_dbm,
+    highest_at_tp3_dbm,
+    require_harmless,
+)
 from harness.acquisitions.receiver.los import receiver_los
 from harness.acquisitions.receiver.overload import receiver_overload
 from harness.acquisitions.receiver.prepared import Prepared, prepared
@@ -238,6 +244,19 @@ def test_interlock_refuses_what_could_damage_and_names_the_numbers(small_run):
     with pytest.raises(BenchError, match="interlock"):
         require_harmless(small_run.run, hot, LitLane(5.3, 0.2))
     assert highest_at_tp3_dbm(hot, LitLane(5.3, 0.2)) == pytest.approx(5.15)
+
+
+def test_a_customer_who_asks_for_more_does_not_raise_what_a_receiver_bears(small_run, tmp_path):
+    layer = tmp_path / "customer.toml"
+    layer.write_text(
+        'schema = 1\npmd = "400GBASE-DR4"\nlayer = "customer"\nedition = "1"\ndocument = "C-1"\n'
+        '[[limit]]\nparameter = "damage_threshold"\nlow = 7.0\nclause = "3"\ngrade = "A"\nforce = "normative"\n',
+        encoding="utf-8",
+    )
+    small_run.run.limits = limits_of_pmd("400GBASE-DR4", layers=[layer])
+    found = small_run.run.limits.resolve("damage_threshold", {}, lane=1)
+    assert found.low.value == 7.0
+    assert damage_threshold_dbm(small_run.run, 1) == 5.0
 
 
 def test_too_strong_a_reference_is_refused_before_any_light(lab):
