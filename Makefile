@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-BENCH ?= sim-dr4
+BENCH ?= sim-dr4-full
+PLAN ?= full
 PACKAGES := drivers harness reports fixtures testplans
 
 .PHONY: qualify test lint types contract unit soak bench physics lock format clean
@@ -12,7 +13,7 @@ PACKAGES := drivers harness reports fixtures testplans
 export OPENBLAS_NUM_THREADS ?= 1
 
 help:
-	@echo "make qualify   full simulated qualification: verdict and report  (BENCH=$(BENCH) ARGS=...)"
+	@echo "make qualify   full simulated qualification: verdict and report  (BENCH=$(BENCH) PLAN=$(PLAN) ARGS=...)"
 	@echo "make test      all checks: lint, format, types, import contract, tests"
 	@echo "make soak      the long matrices"
 	@echo "make bench     the benchmarks"
@@ -29,7 +30,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $@
 
 qualify: $(STAMP)
-	@$(BIN)/lanewise qualify --bench $(BENCH) $(ARGS)
+	@$(BIN)/lanewise qualify --bench $(BENCH) --plan $(PLAN) $(ARGS)
 
 test: lint types contract unit
 

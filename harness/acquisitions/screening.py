@@ -362,7 +362,8 @@ def _rx_budget(run: Run, loop: _Loop, power: Measured | Contradiction, lane: int
 
 
 def screening_eye(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
-    """The eye of the lane that made the most errors in the loop: a minute has room for one.
+    """The eye of the lane that made the most errors in the loop and yet passed: a minute has room for one, and
+    a lane that failed has its verdict.
 
     Gives OMAouter, extinction ratio, RLM, TDECQ, their difference and the transition time of that lane, as
     values of the module; the lane is in each row.
@@ -371,27 +372,30 @@ def screening_eye(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
     :raises BenchError: when the bench is at fault.
     """
     loop, power = before["screening_loop"], before["screening_power"]
-    lane = _worst_lane(loop, power, lanes)
+    limit = run.limits.resolve("ber_at_channel_loss", {})
+    highest = limit.high.value if limit is not None and limit.high is not None else 1.0
+    passed: dict[int, float] = {}
+    for lane in lanes:
+        launched = power.measured.get(("average_launch_power", lane)) if isinstance(power, Acquired) else None
+        ber = loop.measured.get(("ber_at_channel_loss", lane)) if isinstance(loop, Acquired) else None
+        if not isinstance(launched, Measured) or launched.value < of_power.LOWEST_MONITORED_DBM:
+            continue
+        if isinstance(ber, Measured) and ber.value <= highest:
+            passed[lane] = ber.value
+        elif isinstance(ber, NotOffered):
+            passed[lane] = 0.0
+    if not passed:
+        start_s = run.bench.clock.now_s()
+        record = run.record_acquisition("screening_eye", start_s, conditions={}, data={}, budget=[])
+        left = NotOffered("no lane passed in the loop: an eye would not change the verdict")
+        return Acquired(record, {(name, None): left for name in _EYE})
+    worst = max(passed, key=lambda lane: passed[lane])
     # A second attempt would not end within the minute.
-    found = eye(run, (lane,), {"launch_power": power}, attempts=1)
+    found = eye(run, (worst,), {"launch_power": power}, attempts=1)
     return Acquired(
         found.record,
-        {(name, None): found.measured[name, lane] for name in _EYE if (name, lane) in found.measured},
+        {(name, None): found.measured[name, worst] for name in _EYE if (name, worst) in found.measured},
     )
-
-
-def _worst_lane(loop: Acquired | ModuleFault, power: Acquired | ModuleFault, lanes: Sequence[int]) -> int:
-    """Of the lit lanes the one without lock, or else with the most errors."""
-
-    def badness(lane: int) -> tuple[bool, bool, float]:
-        launched = power.measured.get(("average_launch_power", lane)) if isinstance(power, Acquired) else None
-        lit = isinstance(launched, Measured) and launched.value >= of_power.LOWEST_MONITORED_DBM
-        ber = loop.measured.get(("ber_at_channel_loss", lane)) if isinstance(loop, Acquired) else None
-        if isinstance(ber, Measured):
-            return lit, False, ber.value
-        return lit, isinstance(ber, Checked), 0.0
-
-    return max(lanes, key=badness)
 
 
 def screening_dark(run: Run, lanes: Sequence[int], before: Before) -> Acquired:

@@ -56,8 +56,8 @@ def lit_by(source: Source, lanes: Sequence[int]) -> dict[int, LitLane]:
 
 
 def damage_threshold_dbm(run: Run, lane: int) -> float | None:
-    """Average power that the receiver bears by any layer, dBm; None: not known to this project. A customer who
-    asks for a receiver that bears more is asking, and does not make it so."""
+    """Average power that the receiver bears by any layer, dBm; None: not known to this project. A customer
+    who asks for a receiver that bears more is asking, and does not make it so."""
     stated = [
         row.low
         for row in run.limits.rows

@@ -250,7 +250,8 @@ def test_a_customer_who_asks_for_more_does_not_raise_what_a_receiver_bears(small
     layer = tmp_path / "customer.toml"
     layer.write_text(
         'schema = 1\npmd = "400GBASE-DR4"\nlayer = "customer"\nedition = "1"\ndocument = "C-1"\n'
-        '[[limit]]\nparameter = "damage_threshold"\nlow = 7.0\nclause = "3"\ngrade = "A"\nforce = "normative"\n',
+        '[[limit]]\nparameter = "damage_threshold"\nlow = 7.0\nclause = "3"\n'
+        'grade = "A"\nforce = "normative"\n',
         encoding="utf-8",
     )
     small_run.run.limits = limits_of_pmd("400GBASE-DR4", layers=[layer])
