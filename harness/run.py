@@ -410,8 +410,9 @@ class Run:
 
         :raises BenchError: when it cannot be reached.
         """
-        self.conditions = None
+        left, self.conditions = self.conditions, None
         watching = self.conditioner.on_the_way
+        hot = max(corner.case_temp_c, left.corner.case_temp_c if left else 0.0) >= WATCHED_FROM_C
         from_c: float | None = None
 
         def watch_on_the_way() -> None:
@@ -425,7 +426,7 @@ class Run:
                     self._switch_off(found)
             watching()
 
-        self.conditioner.on_the_way = watch_on_the_way
+        self.conditioner.on_the_way = watch_on_the_way if hot else watching
         try:
             reached = self.conditioner.go_to(corner, functools.partial(self._record_trim, corner))
         except NotSettledError as fault:
@@ -438,7 +439,8 @@ class Run:
         finally:
             self.conditioner.on_the_way = watching
         self._arrived(corner, reached)
-        self.watch_heat(at_any_temperature=True)
+        self._heat_guard().remember(reached.power_w)
+        self.watch_heat()
         return reached
 
     def stay(self) -> Conditions:
@@ -467,7 +469,7 @@ class Run:
             )
         )
 
-    def watch_heat(self, *, at_any_temperature: bool = False) -> None:
+    def watch_heat(self) -> None:
         """See that the module does not run away (:mod:`harness.conditions.heat_guard`). Acquisitions that
         take longer than some seconds call this now and then; all others are watched before and after.
 
@@ -480,19 +482,22 @@ class Run:
         if self.conditions is None:
             return
         wanted_c = self.conditions.corner.case_temp_c
-        if wanted_c < WATCHED_FROM_C and not at_any_temperature:
+        if wanted_c < WATCHED_FROM_C:
             return
         found = self._look_at_heat(wanted_c)
         if found is not None:
             self._switch_off(found)
 
     def _look_at_heat(self, wanted_c: float) -> Runaway | None:
+        return self._heat_guard().look(wanted_c, self.facts.get("max_power_w"))
+
+    def _heat_guard(self) -> HeatGuard:
         if self._heat is None:
             bench = self.bench
             self._heat = HeatGuard(
                 bench.clock, bench.case_sensor, self.conditioner, window_c=bench.spec.thermal.window_c
             )
-        return self._heat.look(wanted_c, self.facts.get("max_power_w"))
+        return self._heat
 
     def _switch_off(self, found: Runaway, seen: str = "") -> None:
         start_s = self.bench.clock.now_s()

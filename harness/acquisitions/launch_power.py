@@ -34,6 +34,9 @@ METER_WAVELENGTH_NM = 1311.0  # the middle of 1304.5 .. 1317.5 nm, Table 124-6
 AVERAGING_S = 0.1
 # Below this a lane is not in operation: 7 dB under the lowest average launch power permitted.
 LOWEST_MONITORED_DBM = -10.0
+# A lane that is off and brighter than this, 5 dB under the limit of Table 124-6, is looked at twice.
+_NOT_DARK_DBM = -20.0
+_FOREIGN_SHARE = 0.1  # of the light: more that is not the module's, and its own is not known within 0.5 dB
 _MONITOR_STEP_W = 0.1e-6  # page 11h, bytes 154-169
 READINGS = 4
 # OIF-CMIS-05.4, Table 10-5: Tx disable acts within 100 ms, enable within 400 ms.
@@ -150,7 +153,7 @@ def launch_power(run: Run, lanes: Sequence[int]) -> Acquired:
         lanes,
         _monitors_refreshed(run.bench),
         conditions={"readings": READINGS},
-        beside=lambda: {"tx_power_monitor_w": _tx_power_monitors_w(run.module, lanes)},
+        beside=lambda _paths, _readings_w: {"tx_power_monitor_w": _tx_power_monitors_w(run.module, lanes)},
     )
     monitors_w = seen.record.data["tx_power_monitor_w"]
     measured: dict[tuple[str, int | None], Value] = {}
@@ -248,7 +251,8 @@ def launch_power_off(
     """Average launch power of the transmitters while they are disabled.
 
     Gives ``average_launch_power_off`` (dBm, TP2). A reading at or below the meter's lowest range is
-    reported as that range, which is then an upper bound (condition ``at_meter_floor``).
+    reported as that range, which is then an upper bound (condition ``at_meter_floor``). Light of a lane
+    that is off is looked at again with the bench's matrix open: what remains then is not the module's.
 
     ``before``: what :func:`launch_power` gave at the same corner. Where it found bench and module in
     contradiction, darkness proves nothing of the transmitter, and the contradiction stands here too.
@@ -260,13 +264,19 @@ def launch_power_off(
         lanes,
         transmitters_disabled(run.module, run.bench, lanes),
         conditions={"transmitters": "disabled"},
+        beside=lambda paths, readings_w: _light_past_the_matrix(run.bench, paths, readings_w),
         near_floor=True,
     )
+    foreign_w: Mapping[str, float] = seen.record.data.get("matrix_open_w", {})
     measured: dict[tuple[str, int | None], Value] = {}
     for lane, level in seen.levels.items():
         on = lit.measured.get(("average_launch_power", lane)) if isinstance(lit, Acquired) else None
         if isinstance(on, Contradiction):
             measured["average_launch_power_off", lane] = on
+            continue
+        remains_w = foreign_w.get(str(lane), 0.0)
+        if remains_w > _FOREIGN_SHARE * level.seen_w:
+            measured["average_launch_power_off", lane] = _not_the_modules(level, remains_w)
             continue
         common = run.measured_from(seen.record, lane=lane, uncertainty=seen.uncertainty_db(lane))
         measured["average_launch_power_off", lane] = common(
@@ -277,6 +287,39 @@ def launch_power_off(
             conditions={"transmitters": "disabled", "at_meter_floor": level.at_floor},
         )
     return Acquired(seen.record, measured)
+
+
+def _light_past_the_matrix(
+    bench: Bench, paths: Mapping[int, OpticalPath], readings_w: Mapping[int, Sequence[float]]
+) -> dict[str, Any]:
+    """Where a lane that is off is not dark: what its port sees with the matrix open, W by lane. The routes
+    are as before afterwards."""
+    lit = [
+        lane
+        for lane, path in paths.items()
+        if path.routes and statistics.fmean(readings_w[lane]) >= w_from_dbm(_NOT_DARK_DBM - path.loss_db)
+    ]
+    if not lit:
+        return {}
+    routes = bench.optical_switch.routes()
+    try:
+        bench.optical_switch.disconnect_all()
+        seen_w = read_at_meter_w(bench, paths)
+    finally:
+        bench.optical_switch.route(routes)
+    return {"matrix_open_w": {str(lane): seen_w[lane] for lane in lit}}
+
+
+def _not_the_modules(level: _Level, remains_w: float) -> Contradiction:
+    end = level.path.end
+    return Contradiction(
+        InstrumentError(
+            "power_meter",
+            f"with the transmitters disabled {dbm_from_w(level.seen_w):.1f} dBm arrive at {end}, and "
+            f"{dbm_from_w(remains_w):.1f} dBm of it with the matrix open: that is not the module's light",
+            advice=f"Look for light of another source at {end}, and for a meter whose readings stand still.",
+        )
+    )
 
 
 @contextmanager
@@ -327,13 +370,16 @@ def _at_the_meter(
     light: AbstractContextManager[None],
     *,
     conditions: Mapping[str, Any],
-    beside: Callable[[], Mapping[str, Any]] = dict,
+    beside: Callable[
+        [Mapping[int, OpticalPath], Mapping[int, Sequence[float]]], Mapping[str, Any]
+    ] = lambda _paths, _readings_w: {},
     near_floor: bool = False,
 ) -> _AtTheMeter:
     """Bring all lanes' light to the power meter at once, read it ``READINGS`` times, record it as ``name``.
 
     ``light``: within this context the light is as it shall be. ``conditions``: what is recorded of it, beside
-    the meter's setting. ``beside``: what is read after the meter, and recorded with it. ``near_floor``: the
+    the meter's setting. ``beside``: what is read after the meter, and recorded with it; it is given the
+    ways and the readings (W), by lane. ``near_floor``: the
     light is so weak that the meter's noise counts.
 
     :raises CmisError: when the module is not up, or does not answer as it must.
@@ -347,7 +393,7 @@ def _at_the_meter(
     bench.set_up_power_meter(meter_wavelengths_nm(run.pmd, paths), AVERAGING_S, meter_ports(paths))
     with light:
         readings_w = _read(bench, paths)
-    read_beside = beside()
+    read_beside = beside(paths, readings_w)
     levels = {lane: _level(bench, path, readings_w[lane]) for lane, path in paths.items()}
     budgets = {lane: _budget(run, level, near_floor=near_floor) for lane, level in levels.items()}
     record = run.record_acquisition(

@@ -362,8 +362,8 @@ def _rx_budget(run: Run, loop: _Loop, power: Measured | Contradiction, lane: int
 
 
 def screening_eye(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
-    """The eye of the lane that made the most errors in the loop and yet passed: a minute has room for one, and
-    a lane that failed has its verdict.
+    """The eye of the lane that made the most errors in the loop and yet passed: a minute has room for one,
+    and a lane that failed has its verdict.
 
     Gives OMAouter, extinction ratio, RLM, TDECQ, their difference and the transition time of that lane, as
     values of the module; the lane is in each row.

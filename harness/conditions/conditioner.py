@@ -47,13 +47,14 @@ class ConnectorReading:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The bench stands at a corner; what was read there."""
+    """The bench stands at a corner; what was read there. ``power_w``: what the module draws."""
 
     corner: Corner
     case_temp_measured_c: float
     vcc_v: float
     chamber_moved: bool
     settling_s: float
+    power_w: float = math.nan
 
 
 def _not_noted(_trim: AirTrim) -> None:
@@ -265,7 +266,8 @@ class Conditioner:
         self.require_vcc(NOMINAL_VCC_V)
         reading, case_c = self.read_connector(), self._bench.case_sensor.read_case_c()
         corner = Corner(visit, float(round(case_c)), NOMINAL_VCC_V)
-        return Conditions(corner, case_c, reading.voltage_v, False, self._bench.clock.now_s() - start_s)
+        settling_s = self._bench.clock.now_s() - start_s
+        return Conditions(corner, case_c, reading.voltage_v, False, settling_s, reading.power_w)
 
     def go_to(self, corner: Corner, noted: Callable[[AirTrim], None] = _not_noted) -> Conditions:
         """Bring the bench to a corner and read where it stands; ``noted`` as for :meth:`reach_temperature`.
@@ -293,7 +295,8 @@ class Conditioner:
                 advice="Check that the sensor touches the case.",
             )
         self._standing = corner
-        return Conditions(corner, case_c, reading.voltage_v, moved, bench.clock.now_s() - start_s)
+        settling_s = bench.clock.now_s() - start_s
+        return Conditions(corner, case_c, reading.voltage_v, moved, settling_s, reading.power_w)
 
 
 def _not_there(reading: ConnectorReading, vcc_v: float, allowed_v: float, seen: str = "") -> NotSettledError:

@@ -20,8 +20,8 @@ from harness.conditions.conditioner import Conditioner
 HARMLESS_C: Final = 45.0
 """A case below this is in no danger."""
 WATCHED_FROM_C: Final = 40.0
-"""At cooler corners a case whose air fails gets to :data:`HARMLESS_C` or little above it: there it is looked
-at on arrival alone."""
+"""At cooler corners a case whose air fails gets to :data:`HARMLESS_C` or little above it: it is not
+looked at there."""
 TOO_HOT_K: Final = 6.0
 """So far above where it is wanted, or four windows, a case is given up: twice what commands its air down
 while it is being brought there."""
@@ -70,6 +70,10 @@ class HeatGuard:
         self._too_hot_k = max(TOO_HOT_K, 4.0 * window_c)
         self._least_w = math.inf
         self._seen: deque[Look] = deque(maxlen=_KEPT)
+
+    def remember(self, power_w: float) -> None:
+        """What it draws at a corner, read anyway: growth is held against the least."""
+        self._least_w = min(self._least_w, power_w)
 
     def look(self, wanted_c: float, advertised_w: float | None) -> Runaway | None:
         """Read case and supply, and judge them. ``wanted_c``: where the case is to be; ``advertised_w``: what
