@@ -69,7 +69,7 @@ def test_what_is_a_bench(text: str, expected: bool) -> None:
 
 def test_a_bench_that_there_is_not_lists_the_others_and_the_forms() -> None:
     with (
-        pytest.raises(TableError, match=r"sim-dr4, sim-dr4-full\nA module is named by a dump file"),
+        pytest.raises(TableError, match=r"sim-dr4, sim-dr4-full, sim-fr4\nA module is named by a dump file"),
         open_target("sim-dr5"),
     ):
         pass

@@ -194,7 +194,9 @@ def receive(
     disturbed = _Disturbed.of(beam, others, parameters, aggressor_oma_w)
     outcomes = [_outcome(disturbed, setting) for setting in _settings_of(beam, parameters)]
     best = min(outcomes, key=lambda outcome: outcome.ser)
-    q = max(0.0, -_STANDARD.inv_cdf(max(min(best.ser, 2.0 * CLOSED_BER) / 1.5, 1e-300)))
+    # Errors that a search has found may be an ulp fewer than all.
+    closed = best.ser >= 2.0 * CLOSED_BER * (1.0 - 1e-9)
+    q = 0.0 if closed else max(0.0, -_STANDARD.inv_cdf(max(min(best.ser, 2.0 * CLOSED_BER) / 1.5, 1e-300)))
     propagated = 1.0 / (1.0 - parameters.error_propagation)
     ser = min(best.ser * propagated, 2.0 * CLOSED_BER)
     snr = disturbed.swing_w2 / best.total_w2 if best.total_w2 > 0.0 else math.inf

@@ -304,7 +304,8 @@ def test_more_bandwidth_is_never_worse(
         receive((_beam(oma_dbm, Modulation(LEVELS, bandwidth_hz=bandwidth_hz)),), receiver).q
         for bandwidth_hz in sorted(bandwidths)
     )
-    assert fast >= slow * 0.995
+    # A 4th-order Bessel low pass overshoots by 0.8 %, by which a slower edge can stand higher when sampled.
+    assert fast >= slow * 0.991
 
 
 @settings(max_examples=40, deadline=None)
