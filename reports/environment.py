@@ -11,7 +11,19 @@ from markupsafe import Markup
 
 from reports import sections
 from reports.grid import full_value, lane_of, lane_word, margin_words, title_of
-from reports.text import MINUS, count, interval, moment, number, plain, seconds, size, visible, with_unit
+from reports.text import (
+    MINUS,
+    count,
+    interval,
+    lower_first,
+    moment,
+    number,
+    plain,
+    seconds,
+    size,
+    visible,
+    with_unit,
+)
 from reports.words import force_words, grade_words
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,7 +42,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "css_string": _css_string,
-        "lower_first": _lower_first,
+        "lower_first": lower_first,
         "moment": moment,
         "typographic": _typographic,
     }
@@ -64,12 +76,6 @@ def _shown(value: object) -> object:
 def _css_string(text: str) -> str:
     """Text that can stand inside a quoted CSS string, whatever it was."""
     return re.sub(r"[^A-Za-z0-9 ._:+-]", "?", text)[:80]
-
-
-def _lower_first(title: str) -> str:
-    """A title within a sentence: ``average launch power``, but ``OMAouter`` and ``TDECQ`` as they are."""
-    word = title.split(" ")[0]
-    return title[0].lower() + title[1:] if len(word) > len("Tx") and word[1:].islower() else title
 
 
 def _typographic(text: str) -> str:

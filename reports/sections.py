@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -264,7 +264,22 @@ def unmeasured(manifest: Manifest, measurements: Sequence[Measurement]) -> Unmea
     limited = dict.fromkeys(entry.parameter for entry in manifest.limits if entry.parameter in binding)
     measured = {row.parameter for row in measurements}
     missing = [title_of(parameter, manifest.limits) for parameter in limited if parameter not in measured]
-    return Unmeasured(tuple(missing), len(limited))
+    return Unmeasured((*missing, *_on_some_lanes(manifest, measurements, limited)), len(limited))
+
+
+def _on_some_lanes(
+    manifest: Manifest, measurements: Sequence[Measurement], limited: Collection[str]
+) -> list[str]:
+    """Parameters that other lanes than those measured have as well."""
+    lanes = {row.lane for row in measurements if row.lane is not None}
+    partly = []
+    for parameter in limited:
+        rows = [row for row in measurements if row.parameter == parameter]
+        seen = {row.lane for row in rows if row.lane is not None}
+        if seen and seen < lanes:
+            unseen = ", ".join(map(str, sorted(lanes - seen)))
+            partly.append(f"{title_of(parameter, manifest.limits)} of lane {unseen}")
+    return partly
 
 
 def _binds(entry: LimitEntry) -> bool:

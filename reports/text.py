@@ -142,3 +142,9 @@ def seconds(duration_s: float) -> str:
     if whole < 3600:
         return f"{whole // 60}\u00a0min {whole % 60:02d}\u00a0s"
     return f"{whole // 3600}\u00a0h {whole % 3600 // 60:02d}\u00a0min"
+
+
+def lower_first(title: str) -> str:
+    """A title within a sentence: ``average launch power``, but ``OMAouter`` and ``TDECQ`` as they are."""
+    word = title.split(" ")[0]
+    return title[0].lower() + title[1:] if len(word) > len("Tx") and word[1:].islower() else title

@@ -322,6 +322,20 @@ def _not_the_modules(level: _Level, remains_w: float) -> Contradiction:
     )
 
 
+def require_own_light(bench: Bench, paths: Mapping[int, OpticalPath]) -> None:
+    """Look whether ports that are lit though their transmitters are off are lit by something else: that is no
+    fault of the module.
+
+    :raises BenchError: when they are, or when an instrument fails.
+    """
+    seen_w = read_at_meter_w(bench, paths)
+    beside = _light_past_the_matrix(bench, paths, {lane: [power_w] for lane, power_w in seen_w.items()})
+    for key, remains_w in beside.get("matrix_open_w", {}).items():
+        level = _level(bench, paths[int(key)], [seen_w[int(key)]])
+        if remains_w > _FOREIGN_SHARE * level.seen_w:
+            raise _not_the_modules(level, remains_w).fault
+
+
 @contextmanager
 def _monitors_refreshed(bench: Bench) -> Iterator[None]:
     bench.clock.sleep(MONITOR_REFRESH_S)

@@ -19,13 +19,15 @@ from drivers.cmis.module_prbs import ModulePrbs
 from drivers.cmis.wording import where
 from drivers.errors import InstrumentError
 from drivers.interfaces import LaneErrors
-from drivers.units import dbm_from_w
+from drivers.units import dbm_from_w, w_from_dbm
 from harness.acquisitions import housekeeping as of_housekeeping
 from harness.acquisitions import launch_power as of_power
 from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.cmis.monitors import cmis_monitors
 from harness.acquisitions.eye import eye
 from harness.acquisitions.lane_light import route
+from harness.acquisitions.receiver.behind_the_tap import LIT_DBM, not_received
+from harness.acquisitions.receiver.light import damage_threshold_dbm
 from harness.conditions.conditioner import NOMINAL_VCC_V
 from harness.judging.measured import Checked, Contradiction, Measured, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded
@@ -174,8 +176,10 @@ def screening_loop(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
     counts: dict[int, LaneErrors] = {}
     lacking = ""
     with _attenuated(run, loop):
-        for path in loop.paths.values():
-            route(run, path)
+        for lane, path in loop.paths.items():
+            # Light of which nobody knows how much it is goes to no receiver.
+            if isinstance(powers[lane], Measured):
+                route(run, path)
         try:
             with ModulePrbs(module, side=Side.MEDIA) as prbs:
                 prbs.start_pattern(PATTERN)
@@ -187,6 +191,9 @@ def screening_loop(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
         module.flags()
         bench.clock.sleep(_TON_LOS_S)
         lost = module.flags().lanes.get("LOSFlagRx", ())
+    has_los, has_monitor = (
+        bool(module.get(name)) for name in ("LOSFlagRxSupported", "RxOpticalPowerMonSupported")
+    )
     budgets = {lane: _rx_budget(run, loop, powers[lane], lane) for lane in lanes}
     record = run.record_acquisition(
         "screening_loop",
@@ -211,6 +218,12 @@ def screening_loop(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
         conditions = {"loss_db": loop.loss_db(lane), "pattern": PATTERN, "source": "own transmitter"}
         if isinstance(power, Contradiction):
             measured |= {(name, lane): power for name in parameters}
+            continue
+        arriving_dbm = power.value - loop.loss_db(lane)
+        sees_none = (received_w.get(lane) or 0.0) < w_from_dbm(LIT_DBM) and (has_los or has_monitor)
+        if arriving_dbm >= _SEEN_DBM and sees_none and (lane in lost or not has_los):
+            unseen = not_received(lane, loop.paths[lane], arriving_dbm, "by what it launches")
+            measured |= {(name, lane): unseen for name in parameters}
             continue
         measured["los_with_light", lane] = Checked(
             lane not in lost,
@@ -260,6 +273,8 @@ def screening_loop(run: Run, lanes: Sequence[int], before: Before) -> Acquired:
     return Acquired(record, measured)
 
 
+# Ten decibels above where a receiver counts as dark.
+_SEEN_DBM = LIT_DBM + 10.0
 _TON_LOS_S = 0.2  # Table 10-5, ton_los and ton_flag
 
 
@@ -307,23 +322,24 @@ def _loop(run: Run, lanes: Sequence[int]) -> _Loop:
 
 def _too_strong(run: Run, loop: _Loop, powers: Mapping[int, Measured | Contradiction]) -> str:
     """Why the light must not go to the receivers; empty when it may."""
-    limit = run.limits.resolve("damage_threshold", {})
-    if limit is None or limit.low is None:
-        return f"the limits of {run.limits.pmd} name no damage threshold"
     for lane, power in powers.items():
+        bears_dbm = damage_threshold_dbm(run, lane)
+        if bears_dbm is None:
+            return f"the limits of {run.limits.pmd} name no damage threshold"
         if isinstance(power, Measured):
-            highest_dbm = power.value + power.uncertainty - loop.loss_db(lane)
-            if highest_dbm > limit.low.value:
+            more_db = math.hypot(power.uncertainty, loop.paths[lane].uncertainty_db)
+            highest_dbm = power.value + more_db - loop.loss_db(lane)
+            if highest_dbm >= bears_dbm:
                 return (
-                    f"lane {lane} would receive {highest_dbm:.1f} dBm; "
-                    f"its receiver bears {limit.low.value:g} dBm"
+                    f"lane {lane} would receive {highest_dbm:.1f} dBm; its receiver bears {bears_dbm:g} dBm"
                 )
     return ""
 
 
 @contextmanager
 def _attenuated(run: Run, loop: _Loop) -> Iterator[None]:
-    """Attenuators on the ways are open and set; afterwards they are as before."""
+    """Attenuators on the ways are open and set; afterwards they are as before, once the matrix is open: what
+    they took off was counted on."""
     bench = run.bench
     channels = {
         lane: [int(port.number) for port in path.attenuators]
@@ -331,11 +347,15 @@ def _attenuated(run: Run, loop: _Loop) -> Iterator[None]:
         if path.attenuators
     }
     if not channels:
-        yield
+        try:
+            yield
+        finally:
+            _open_matrix(run)
         return
     attenuator = bench.attenuator
     flat = sorted({channel for listed in channels.values() for channel in listed})
     before = {c: (attenuator.attenuation_db(c), attenuator.shutter_is_open(c)) for c in flat}
+    attenuator.configure(wavelength_nm=of_power.METER_WAVELENGTH_NM, channels=tuple(flat))
     try:
         for lane, listed in channels.items():
             for index, channel in enumerate(listed):
@@ -344,9 +364,15 @@ def _attenuated(run: Run, loop: _Loop) -> Iterator[None]:
                 attenuator.set_shutter(channel, open_=True)
         yield
     finally:
+        _open_matrix(run)
         for channel, (attenuation_db, was_open) in before.items():
             attenuator.set_attenuation_db(channel, attenuation_db)
             attenuator.set_shutter(channel, open_=was_open)
+
+
+def _open_matrix(run: Run) -> None:
+    if run.bench.has("optical_switch"):
+        run.bench.optical_switch.disconnect_all()
 
 
 def _rx_budget(run: Run, loop: _Loop, power: Measured | Contradiction, lane: int) -> list[Contribution]:

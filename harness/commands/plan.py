@@ -115,7 +115,7 @@ def _judged_row(
 
 
 def _acquired_row(row: AcquisitionRow) -> tuple[str, ...]:
-    roles = ", ".join(row.roles) or "module alone"
+    roles = ", ".join(row.roles) or "none required"
     return (row.name, row.title, row.plane, row.traffic, row.lit, row.clock, row.detector, roles)
 
 
@@ -135,6 +135,12 @@ def _limit_text(limits: LimitSet, parameter: str) -> str:
 def _uncovered(limits: LimitSet, judged: set[str]) -> tuple[list[str], list[tuple[str, str, str]]]:
     """Limited parameters that these plans leave to others, and what no plan measures."""
     measured = {entry.parameter for row in matrix().acquisitions for entry in row.measures}
+    measured |= {
+        parameter
+        for name in plan_names()
+        for test in planned_tests(shipped_plans(name)[0])
+        for parameter in test.parameters
+    }
     rows = {standing.row.parameter: standing.row for standing in limits.standing()}
     named = {entry.parameter for entry in matrix().uncovered}
     elsewhere = [limits.title(name) for name in rows if name in measured - judged]

@@ -30,6 +30,7 @@ from harness.acquisitions.ber.own_light import PLANE, arrived, own_light
 from harness.acquisitions.ber.settings import FecSettings, ber_settings
 from harness.acquisitions.ber.stress import LEAST_SLOPE, TAP_READINGS, per_db
 from harness.acquisitions.ber.vdm import VdmInterval, vdm_interval
+from harness.acquisitions.receiver.behind_the_tap import dark_behind_the_tap
 from harness.acquisitions.receiver.light import ReceiverLight
 from harness.judging.measured import Checked, Contradiction, Measured, ModuleFault, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_half_width
@@ -114,6 +115,9 @@ def ber_fec(
         run.module.flags()  # what was latched while the light came
         seen["open"] = _Seen(bert.read_fec_histogram(settings.gate_s), at_open)
         flags = lost_flags(run)
+        not_received: dict[int, Value] = {}
+        if not seen["open"].fec.codewords:
+            not_received.update(dark_behind_the_tap(run, light, lanes))
     bursts: BurstIndication | None = None
     stress = own_light(run, lanes, before, attenuated=True)
     if seen["open"].fec.codewords and stress.light is not None and set(levels) == set(lanes):
@@ -143,6 +147,8 @@ def ber_fec(
         budget=[],
     )
     if not seen["open"].fec.codewords:
+        if not_received:
+            return Acquired(record, _without(lanes, not_received))
         return Acquired(record, _no_frames(record, lanes, flags))
     found: dict[tuple[str, int | None], Value] = {}
     found |= _losses(run, record, seen, settings)
@@ -207,14 +213,18 @@ def _losses(
         one = seen.get(name)
         if one is not None and one.fec.codewords > one.fec.uncorrectable_codewords:
             margins[name] = margin_from_histogram(one.histogram, confidence=settings.confidence)
-    if not margins:
+    if "open" not in margins:
+        # Whatever less light gives: a receiver in overload may do better with it.
         text = "no codeword could be corrected, with all the light there is"
         return {
             (name, None): Checked(False, text, "IEEE 802.3 124.1.1", record.acquisition_id, record.at)
             for name in ("frame_loss_ratio", "frame_loss_margin")
         }
-    # Less light loses no fewer frames: the lowest upper end bounds them all.
+    # Less light loses no fewer frames: the lowest upper end bounds them all. But frames that were lost are
+    # lost, whatever the law of another histogram says.
     best = min(margins, key=lambda name: margins[name].frame_loss_interval.high)
+    if seen["open"].fec.uncorrectable_codewords:
+        best = "open"
     margin = margins[best]
     interval, ratio = margin.frame_loss_interval, margin.frame_loss_ratio
     conditions = {
@@ -238,7 +248,7 @@ def _losses(
             value=ratio, unit="1", plane=PLANE, detector=DETECTOR, conditions=conditions
         )
     }
-    first = margins.get("open", margin)
+    first = margins["open"]
     low_db, high_db = first.margin_interval_db
     if not math.isfinite(first.margin_db) or not math.isfinite(low_db):
         found["frame_loss_margin", None] = NotOffered("no codeword had a wrong symbol: no margin in dB")

@@ -22,6 +22,7 @@ from harness.acquisitions.ber.loop import stressed_of
 from harness.acquisitions.ber.own_light import PLANE, OwnLight, arrived, own_light
 from harness.acquisitions.ber.settings import AgreementSettings, ber_settings
 from harness.acquisitions.ber.stress import LEAST_SLOPE, TAP_READINGS, Stressed, bring_to, per_db
+from harness.acquisitions.receiver.behind_the_tap import dark_behind_the_tap
 from harness.acquisitions.receiver.counting import PATTERNS
 from harness.acquisitions.receiver.light import ReceiverLight
 from harness.judging.measured import Checked, Contradiction, ModuleFault, NotOffered
@@ -93,6 +94,8 @@ def ber_host(
             open_lanes = count()
             open_hosts = dict(counts)
             flags = lost_flags(run)
+            lost = [lane for lane, one in open_lanes.items() if one.ber is None]
+            not_received = dark_behind_the_tap(run, light, lost)
             light.require_arriving(light.read_levels(), levels)
         stress = own_light(run, straight.lanes, before, attenuated=True)
         if stress.light is not None:
@@ -120,6 +123,9 @@ def ber_host(
     found = straight.values(LANE_PARAMETERS, lanes)
     for lane in straight.lanes:
         found |= _of_lane(run, record, lane, open_hosts, levels[lane], flags, bert.detector, conditions)
+        if lane in not_received:
+            hosts_of = [("host_lane_ber", host) for host in host_lanes_of(lane)]
+            found |= dict.fromkeys([("link_ber", lane), *hosts_of], not_received[lane])
         if isinstance(found["link_ber", lane], Contradiction | Checked):
             found["ber_counters_agree", lane] = found["link_ber", lane]
         elif stressed is None or lane not in theirs or again[lane].ber is None:

@@ -14,6 +14,7 @@ from harness.acquisitions.ber.counts import Count, budget, counts_of, measured, 
 from harness.acquisitions.ber.own_light import PLANE, arrived, own_light
 from harness.acquisitions.ber.settings import ber_settings
 from harness.acquisitions.ber.stress import bring_to
+from harness.acquisitions.receiver.behind_the_tap import dark_behind_the_tap
 from harness.acquisitions.receiver.counting import common_pattern, module_checker
 from harness.judging.measured import ModuleFault, NotOffered
 from harness.run import Run
@@ -59,6 +60,8 @@ def ber_loop(
         with checker:
             checker.start_pattern(pattern, own.lanes, generate=False)
             stressed = bring_to(light, count, settings.fec)
+        lost = [lane for lane, one in stressed.counts.items() if one.ber is None]
+        not_received = dark_behind_the_tap(run, light, lost)
     conditions = {"pattern": pattern, "clock": "module's", "self_measured": True}
     record = run.record_acquisition(
         NAME,
@@ -75,6 +78,9 @@ def ber_loop(
     )
     for lane in own.lanes:
         counted, level = stressed.counts[lane], stressed.levels_dbm[lane]
+        if lane in not_received:
+            found[PARAMETER, lane] = not_received[lane]
+            continue
         if counted.ber is None:
             text = f"lane {lane}: no lock on its own {pattern} with {level:.1f} dBm at TP3"
             found[PARAMETER, lane] = unlocked(record, lane, text)

@@ -18,6 +18,7 @@ from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.ber.counts import Count, budget, counts_of, measured, shown, unlocked
 from harness.acquisitions.ber.own_light import arrived
 from harness.acquisitions.ber.settings import FloorSettings, ber_settings
+from harness.acquisitions.receiver.behind_the_tap import dark_behind_the_tap
 from harness.acquisitions.receiver.counting import common_pattern, module_checker
 from harness.acquisitions.receiver.light import LitLane, ReceiverLight, lit_by, require_harmless
 from harness.acquisitions.receiver.reference import source_of
@@ -37,7 +38,8 @@ def ber_reference(
     """Errors of all lanes at once, lit by the reference with the most light that does no harm.
 
     Gives ``pre_fec_ber`` (of the first gate) and ``error_floor`` (of all gates of the sequential test). A
-    lane whose light arrives and whose checker finds no pattern is the module's failure.
+    lane whose light arrives and whose checker finds no pattern is the module's failure; where it is at the
+    tap and the receiver sees none, nothing is laid to the module.
 
     :raises CmisError: when the module is not up, or does not answer as it must.
     :raises BenchError: when the bench is at fault, no light arrives, or the interlock says no.
@@ -85,10 +87,13 @@ def ber_reference(
                 _undecided(total, settings.floor)
                 and bench.clock.now_s() - floor_start_s < settings.floor.longest_s
             ):
+                run.watch_heat()
                 gates.append(counts_of(checker.measure_errors(lanes, settings.floor.gate_s)))
                 total = {lane: total[lane] + gates[-1][lane] for lane in lanes}
             floor_s = bench.clock.now_s() - floor_start_s
         after = light.read_levels()
+        lost = [lane for lane in lanes if total[lane].ber is None]
+        not_received = dark_behind_the_tap(run, light, lost)
     light.require_arriving(after, levels)
     test = settings.floor.test
     conditions = {"pattern": pattern, "clock": "reference's", "self_measured": checker.self_measured}
@@ -107,6 +112,9 @@ def ber_reference(
     )
     found: dict[tuple[str, int | None], Value] = {}
     for lane in lanes:
+        if lane in not_received:
+            found |= {(name, lane): not_received[lane] for name in PARAMETERS}
+            continue
         if gates[0][lane].ber is None:
             text = f"lane {lane}: no lock on {pattern} with OMAouter {levels[lane]:.1f} dBm at TP3"
             found |= {(name, lane): unlocked(record, lane, text) for name in PARAMETERS}

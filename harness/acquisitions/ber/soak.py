@@ -8,12 +8,14 @@ then is on the time line all the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from drivers.clock import StopRequested
+from drivers.cmis.errors import CmisError
 from drivers.errors import BenchError, InstrumentError
 from drivers.interfaces import LaneErrors
 from harness.acquisitions.acquired import Acquired, Value
@@ -21,6 +23,7 @@ from harness.acquisitions.ber.counts import Count, budget, measured, shown
 from harness.acquisitions.ber.host import host_lanes_of
 from harness.acquisitions.ber.own_light import PLANE, OwnLight, arrived, own_light
 from harness.acquisitions.ber.settings import ber_settings
+from harness.acquisitions.receiver.behind_the_tap import dark_behind_the_tap
 from harness.acquisitions.receiver.counting import PATTERNS
 from harness.acquisitions.receiver.light import ReceiverLight
 from harness.judging.measured import Checked, Contradiction, ModuleFault, NotOffered
@@ -52,11 +55,14 @@ class _Line:
     events: list[dict[str, Any]] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
     lost: int = 0
+    counted: Counter[tuple[str, int | None]] = field(default_factory=Counter)
 
     def add(self, at_s: float, kind: str, lane: int | None, text: str) -> None:
-        if len(self.events) >= _MOST_EVENTS:
+        # Of each kind and lane: notes that go on for days must not crowd out what fails a lane.
+        if self.counted[kind, lane] >= _MOST_EVENTS:
             self.lost += 1
             return
+        self.counted[kind, lane] += 1
         self.events.append({"at_s": round(at_s, 3), "kind": kind, "lane": lane, "text": text})
 
     def of(self, lane: int) -> list[dict[str, Any]]:
@@ -102,8 +108,10 @@ def ber_soak(
             arrived(light)
             bert.start_pattern(pattern, hosts)
             _soak(run, light, own, length_s, line, counts)
-    except (BenchError, StopRequested) as fault:
-        line.add(run.bench.clock.now_s() - start_s, "bench", None, str(fault))
+            not_received = dark_behind_the_tap(run, light, [lane for lane in own.lanes if line.of(lane)])
+    except (BenchError, CmisError, StopRequested) as fault:
+        whose = "module" if isinstance(fault, CmisError) else "bench"
+        line.add(run.bench.clock.now_s() - start_s, whose, None, str(fault))
         _record(run, start_s, own, pattern, length_s, line, counts)
         raise
     finally:
@@ -111,7 +119,7 @@ def ber_soak(
     record = _record(run, start_s, own, pattern, length_s, line, counts)
     found = own.values(PARAMETERS, lanes)
     for lane in own.lanes:
-        found["soak_events", lane] = _events(record, lane, line, length_s)
+        found["soak_events", lane] = not_received.get(lane) or _events(record, lane, line, length_s)
         if not counts[lane].bits:
             found["soak_ber", lane] = found["soak_events", lane]
             continue

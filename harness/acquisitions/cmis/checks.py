@@ -7,7 +7,7 @@ skips them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,6 +167,8 @@ def bring_up_anew(run: Run) -> None:
     :raises BenchError: when the bench is at fault.
     """
     bench = run.bench
+    run.module.forget_page()
+    run.module.forget_page()
     run.traffic.forget()
     result = bring_up(run.module, bench.host_board.pins, bench.clock, media_interface=run.pmd.media_interface)
     if not result.ok:
@@ -188,4 +190,28 @@ def module_kept_up(run: Run) -> Iterator[None]:
     bring_back(run)
 
 
-__all__ = ["Checks", "bring_back", "bring_up_anew", "host_lanes_in_use", "module_kept_up"]
+@contextmanager
+def then_brought_up_anew(run: Run, bring: Callable[[Run], None] | None = None) -> Iterator[None]:
+    """However this ends, the module is reset and brought up afterwards (``bring``: brought back otherwise). A
+    fault that happened in here goes first: with one of the bench, that the module does not come up is not its
+    failure."""
+    bring = bring or bring_up_anew
+    try:
+        yield
+    except BaseException as error:
+        try:
+            bring(run)
+        except Exception as second:
+            error.add_note(f"and the module was not brought up again: {second}")
+        raise
+    bring(run)
+
+
+__all__ = [
+    "Checks",
+    "bring_back",
+    "bring_up_anew",
+    "host_lanes_in_use",
+    "module_kept_up",
+    "then_brought_up_anew",
+]

@@ -17,7 +17,12 @@ from drivers.cmis.module import lane_bits
 from drivers.cmis.states import advertised_s, wait_for_data_paths
 from drivers.cmis.wording import where
 from harness.acquisitions.acquired import Acquired
-from harness.acquisitions.cmis.checks import Checks, bring_up_anew, host_lanes_in_use
+from harness.acquisitions.cmis.checks import (
+    Checks,
+    bring_up_anew,
+    host_lanes_in_use,
+    then_brought_up_anew,
+)
 from harness.run import Run
 
 _ALL = tuple(range(1, 9))
@@ -38,12 +43,10 @@ def cmis_configuration(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
     stale = run.traffic  # its patterns belong to the application that goes
     stale.restore()
     lanes = host_lanes_in_use(run)
-    try:
+    with then_brought_up_anew(run, _back):
         _refused(checks, lanes)
         _accepted(checks, lanes)
         _applications(checks)
-    finally:
-        _back(run)
     return checks.acquired()
 
 

@@ -12,7 +12,7 @@ from drivers.cmis.cdb.firmware_info import FirmwareInfo
 from drivers.cmis.errors import CdbCommandFailedError
 from drivers.cmis.ports import CountsRefusals
 from harness.acquisitions.acquired import Acquired
-from harness.acquisitions.cmis.checks import Checks, bring_up_anew, module_kept_up
+from harness.acquisitions.cmis.checks import Checks, module_kept_up, then_brought_up_anew
 from harness.run import Run
 
 _UNKNOWN_COMMAND = 0x7FFF
@@ -99,38 +99,32 @@ def _update(checks: Checks, session: CdbSession, before: FirmwareInfo | None) ->
         checks.leave("no image was given (--firmware-image)", *_UPDATE)
         return
     memory = run.module.memory
-    try:
-        with checks.about(*_UPDATE):
-            if isinstance(memory, CountsRefusals):
-                memory.take_refusals()
-            written = update_firmware(session, image, run=False)
-            if isinstance(memory, CountsRefusals):
-                longest_s = memory.take_refusals().longest_s
-                if session.advertised().background:
-                    # Capturing a command may take tCDBC, 80 ms, in background mode too.
-                    checks.say(
-                        "cdb_background",
-                        longest_s <= 0.1,
-                        "01h:163.5 advertises background execution; the longest refusal was "
-                        f"{longest_s * 1e3:.0f} ms",
-                    )
-            checks.leave(
-                "the module executes in the foreground, or refusals are not counted", "cdb_background"
-            )
-            updated = run_image(session)
-            checks.say("firmware_update", written.ok and updated.ok, updated.holds)
-            session.forget()
-            back = run_image(session)
-            after = read_firmware_info(session)
-            same = before is None or (
-                after.running is not None
-                and before.running is not None
-                and after.running.revision == before.running.revision
-            )
-            checks.say("firmware_roll_back", back.ok and same, f"{back.holds} {after.summary()}")
-    finally:
-        run.module.forget_page()
-        bring_up_anew(run)
+    with then_brought_up_anew(run), checks.about(*_UPDATE):
+        if isinstance(memory, CountsRefusals):
+            memory.take_refusals()
+        written = update_firmware(session, image, run=False)
+        if isinstance(memory, CountsRefusals):
+            longest_s = memory.take_refusals().longest_s
+            if session.advertised().background:
+                # Capturing a command may take tCDBC, 80 ms, in background mode too.
+                checks.say(
+                    "cdb_background",
+                    longest_s <= 0.1,
+                    "01h:163.5 advertises background execution; the longest refusal was "
+                    f"{longest_s * 1e3:.0f} ms",
+                )
+        checks.leave("the module executes in the foreground, or refusals are not counted", "cdb_background")
+        updated = run_image(session)
+        checks.say("firmware_update", written.ok and updated.ok, updated.holds)
+        session.forget()
+        back = run_image(session)
+        after = read_firmware_info(session)
+        same = before is None or (
+            after.running is not None
+            and before.running is not None
+            and after.running.revision == before.running.revision
+        )
+        checks.say("firmware_roll_back", back.ok and same, f"{back.holds} {after.summary()}")
 
 
 __all__ = ["cmis_firmware"]

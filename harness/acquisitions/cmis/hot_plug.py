@@ -8,7 +8,7 @@ from drivers.cmis.errors import CmisError
 from drivers.cmis.states import MGMT_INIT_S
 from drivers.errors import BenchError
 from harness.acquisitions.acquired import Acquired
-from harness.acquisitions.cmis.checks import Checks, bring_up_anew
+from harness.acquisitions.cmis.checks import Checks, then_brought_up_anew
 from harness.run import Run
 
 _NAMES = ("hot_plug_removed", "hot_plug_inserted", "hot_plug_identity")
@@ -49,28 +49,25 @@ def cmis_hot_plug(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
         raise BenchError("the module was pulled and not put back: ModPrsL says that no module is inserted")
     run.module.forget_page()
     start_s = clock.now_s()
-    try:
-        with checks.about("hot_plug_inserted", "hot_plug_identity"):
-            text = "no answer"
-            while clock.now_s() - start_s <= MGMT_INIT_S:
-                try:
-                    found = run.module.identity().serial_number
-                except CmisError as silent:
-                    text = str(silent)
-                    run.module.forget_page()
-                    clock.sleep(0.05)
-                    continue
-                checks.say(
-                    "hot_plug_inserted",
-                    True,
-                    f"it answers {clock.now_s() - start_s:.2f} s after it was put back",
-                )
-                checks.say("hot_plug_identity", found == serial, f"serial number {found}, before: {serial}")
-                break
-            checks.say("hot_plug_inserted", False, f"not within tMgmtInit ({MGMT_INIT_S:g} s): {text}")
-            checks.leave("it did not answer", "hot_plug_identity")
-    finally:
-        bring_up_anew(run)
+    with then_brought_up_anew(run), checks.about("hot_plug_inserted", "hot_plug_identity"):
+        text = "no answer"
+        while clock.now_s() - start_s <= MGMT_INIT_S:
+            try:
+                found = run.module.identity().serial_number
+            except CmisError as silent:
+                text = str(silent)
+                run.module.forget_page()
+                clock.sleep(0.05)
+                continue
+            checks.say(
+                "hot_plug_inserted",
+                True,
+                f"it answers {clock.now_s() - start_s:.2f} s after it was put back",
+            )
+            checks.say("hot_plug_identity", found == serial, f"serial number {found}, before: {serial}")
+            break
+        checks.say("hot_plug_inserted", False, f"not within tMgmtInit ({MGMT_INIT_S:g} s): {text}")
+        checks.leave("it did not answer", "hot_plug_identity")
     return checks.acquired()
 
 

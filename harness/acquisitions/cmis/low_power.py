@@ -12,7 +12,7 @@ from drivers.cmis.states import advertised_s, to_low_power_s, wait_for_data_path
 from drivers.cmis.wording import where
 from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.cmis.checks import Checks, host_lanes_in_use, module_kept_up
-from harness.acquisitions.cmis.optical import levels_dbm, route_or_not
+from harness.acquisitions.cmis.optical import levels_dbm, require_modules_own, route_or_not
 from harness.acquisitions.cmis.timing import State, Watched, legal, say_share, watch_states
 from harness.run import Run
 
@@ -88,6 +88,8 @@ def _down(checks: Checks, lanes: Sequence[int], paths: Mapping[int, object] | No
         if paths is not None:
             levels = levels_dbm(run, lanes)
             bright = {lane: level for lane, level in levels.items() if level > DARK_DBM}
+            if bright:
+                require_modules_own(run, lanes)
             checks.data["low_power_dbm"] = {str(lane): level for lane, level in levels.items()}
             checks.say(
                 "low_power_dark",

@@ -8,9 +8,10 @@ from drivers.units import dbm_from_w
 from harness.acquisitions.cmis.checks import Checks
 from harness.acquisitions.launch_power import (
     AVERAGING_S,
-    METER_WAVELENGTH_NM,
     meter_ports,
+    meter_wavelengths_nm,
     read_at_meter_w,
+    require_own_light,
     route_transmitters,
 )
 from harness.run import Run
@@ -24,16 +25,16 @@ def route_or_not(checks: Checks, lanes: Sequence[int], *parameters: str) -> dict
 
     :raises BenchError: when a switch or the meter fails.
     """
-    bench = checks.run.bench
+    bench, pmd = checks.run.bench, checks.run.pmd
     if not bench.has("power_meter"):
         checks.leave(f"the bench {bench.spec.name} has no power_meter", *parameters)
         return None
     try:
-        paths = route_transmitters(bench, lanes)
+        paths = route_transmitters(bench, lanes, pmd.wavelengths_in_one_fibre_nm)
     except WiringError as absent:
         checks.leave(str(absent), *parameters)
         return None
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
+    bench.set_up_power_meter(meter_wavelengths_nm(pmd, paths), AVERAGING_S, meter_ports(paths))
     return paths
 
 
@@ -42,9 +43,17 @@ def levels_dbm(run: Run, lanes: Sequence[int]) -> dict[int, float]:
 
     :raises BenchError: when the meter fails.
     """
-    paths = route_transmitters(run.bench, lanes)
+    paths = route_transmitters(run.bench, lanes, run.pmd.wavelengths_in_one_fibre_nm)
     seen_w = read_at_meter_w(run.bench, paths)
     return {lane: dbm_from_w(max(seen_w[lane], _LEAST_W)) + path.loss_db for lane, path in paths.items()}
 
 
-__all__ = ["levels_dbm", "route_or_not"]
+def require_modules_own(run: Run, lanes: Sequence[int]) -> None:
+    """Before light is laid to transmitters that are off.
+
+    :raises BenchError: when it is not theirs, or an instrument fails.
+    """
+    require_own_light(run.bench, route_transmitters(run.bench, lanes, run.pmd.wavelengths_in_one_fibre_nm))
+
+
+__all__ = ["levels_dbm", "require_modules_own", "route_or_not"]

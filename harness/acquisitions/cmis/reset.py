@@ -11,7 +11,7 @@ from drivers.cmis.errors import CmisError
 from drivers.cmis.states import MGMT_INIT_S, RESET_PULSE_S, software_reset
 from drivers.cmis.wording import where
 from harness.acquisitions.acquired import Acquired
-from harness.acquisitions.cmis.checks import Checks, bring_up_anew
+from harness.acquisitions.cmis.checks import Checks, then_brought_up_anew
 from harness.run import Run
 
 _POLL_S = 0.02
@@ -32,11 +32,9 @@ def cmis_reset(run: Run, _lanes: Sequence[int] = ()) -> Acquired:
     """
     checks = Checks(run, "cmis_reset")
     run.require_module_up()
-    try:
+    with then_brought_up_anew(run):
         _hardware(checks)
         _software(checks)
-    finally:
-        bring_up_anew(run)
     return checks.acquired(reset_pulse_s=RESET_PULSE_S)
 
 

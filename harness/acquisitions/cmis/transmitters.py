@@ -11,11 +11,12 @@ from drivers.cmis.diagnostics import Diagnostics, Loopback, Side
 from drivers.cmis.errors import NotAdvertisedError
 from drivers.cmis.lane_controls import LaneControl, is_advertised, lanes_on, set_lanes
 from drivers.cmis.wording import where
+from drivers.errors import InstrumentError
 from drivers.units import w_from_dbm
 from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.cmis.checks import Checks, host_lanes_in_use, module_kept_up
 from harness.acquisitions.cmis.low_power import DARK_DBM
-from harness.acquisitions.cmis.optical import levels_dbm, route_or_not
+from harness.acquisitions.cmis.optical import levels_dbm, require_modules_own, route_or_not
 from harness.acquisitions.launch_power import (
     LOWEST_MONITORED_DBM,
     MONITOR_REFRESH_S,
@@ -64,9 +65,12 @@ def _disable(checks: Checks, lanes: Sequence[int]) -> None:
         start_s = clock.now_s()
         module.set_output_disable_tx(lanes)
         clock.sleep(max(0.0, start_s + settling_s - clock.now_s()))
+        dark = levels_dbm(run, lanes) if routed else {}
+        states = _settled(run, host_lanes, DataPathState.DPInitialized, settling_s)
         if routed:
-            dark = levels_dbm(run, lanes)
             bright = {lane: level for lane, level in dark.items() if level > min(DARK_DBM, lit[lane] - 10.0)}
+            if bright:
+                require_modules_own(run, lanes)
             unlit = [lane for lane in lanes if lit[lane] < LOWEST_MONITORED_DBM]
             checks.data["disabled_dbm"] = _keyed(dark)
             if unlit:
@@ -77,7 +81,6 @@ def _disable(checks: Checks, lanes: Sequence[int]) -> None:
                 not bright,
                 f"{settling_s:g} s after OutputDisableTx (10h:130): {_listed(bright or dark)}",
             )
-        states = _settled(run, host_lanes, DataPathState.DPInitialized, settling_s)
         wrong = {
             lane: states[lane - 1].name
             for lane in host_lanes
@@ -180,13 +183,36 @@ def _one_lane(checks: Checks, lanes: Sequence[int]) -> None:
         module.set_output_disable_tx(lanes[:1])
         run.bench.clock.sleep(disable_settling_s(module))
         seen = levels_dbm(run, lanes)
+        fell = [lane for lane in lanes if seen[lane] < lit[lane] - _HALF_DB]
+        if fell and lanes[0] not in fell:
+            _require_not_exchanged(run, lanes, lit)
         module.set_output_disable_tx(())
         _settled(run, host_lanes, DataPathState.DPActivated, _BACK_S)
-        fell = [lane for lane in lanes if seen[lane] < lit[lane] - _HALF_DB]
         checks.say(
             "tx_disable_one_lane",
             fell == list(lanes[:1]),
             f"OutputDisableTx of lane {lanes[0]} alone: dark are lanes {fell or 'none'}; {_listed(seen)}",
+        )
+
+
+def _require_not_exchanged(run: Run, lanes: Sequence[int], lit: Mapping[int, float]) -> None:
+    """Another port than that of the first lane, which alone is disabled, is dark: by the module's own
+    monitors it is the module's doing, or the fibres'.
+
+    :raises InstrumentError: when its monitors say that the right lane is dark.
+    """
+    run.bench.clock.sleep(MONITOR_REFRESH_S)
+    seen = levels_dbm(run, lanes)
+    least_w = w_from_dbm(LOWEST_MONITORED_DBM)
+    told = {lane: power_w for lane, (power_w, _) in _monitors(run, lanes).items() if power_w is not None}
+    inside = [lane for lane, power_w in told.items() if power_w < least_w]
+    fell = [lane for lane in lanes if seen[lane] < lit[lane] - _HALF_DB]
+    if inside == list(lanes[:1]) and fell and lanes[0] not in fell:
+        raise InstrumentError(
+            "power_meter",
+            f"with OutputDisableTx of lane {lanes[0]} the ports of lanes {fell} are dark, and the module's "
+            f"monitors say that lane {lanes[0]} is",
+            advice="Check cassette, fan-out and matrix wiring: two fibres are exchanged.",
         )
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from drivers.cmis.information import lanes_set
 from drivers.errors import BenchError, InstrumentError, UnsupportedError
 from drivers.interfaces import ReferenceTransmitter
 from drivers.units import dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired
+from harness.acquisitions.receiver.behind_the_tap import LIT_DBM, told_by_receivers
 from harness.acquisitions.receiver.light import ReceiverLight
 from harness.acquisitions.receiver.prepared import LANE_MAP, Before, Values, nothing, prepared
 from harness.judging.measured import Checked, Contradiction, NotOffered
@@ -25,11 +25,6 @@ NAME = LANE_MAP
 PARAMETERS = ("lane_map", "lane_polarity")
 LEVEL_DBM = -3.0
 """Average power at TP3, or what the bench reaches: far above any LOS, far below any damage."""
-LIT_DBM = -20.0
-"""Average power at TP3 below which a lane is dark: LOS is asserted from -15 dBm on at the latest."""
-FLAG_S = 0.2
-"""ton_flag and more than ton_los (OIF-CMIS-05.4 Tables 10-4, 10-5): from the light to what a flag says."""
-MONITOR_REFRESH_S = 1.0
 
 
 def receive_lane_map(run: Run, lanes: Sequence[int], before: Before = MappingProxyType({})) -> Acquired:
@@ -40,7 +35,8 @@ def receive_lane_map(run: Run, lanes: Sequence[int], before: Before = MappingPro
     finds the pattern, which it does not when a pair of wires is exchanged).
 
     A receiver sees light when LOS says so, or, where the module has no LOS, its power monitor; lanes that
-    leak to one another are not told apart from dark ones.
+    leak to one another are not told apart from dark ones. Where LOS tells of another wiring than the bench's
+    while all monitors tell of that one, it is LOS that is wrong, and the module fails on its lane.
 
     :raises CmisError: when the module is not up, or does not answer as it must.
     :raises BenchError: when a tap shows another lane's light than it should, or none: the wiring before it is
@@ -53,6 +49,7 @@ def receive_lane_map(run: Run, lanes: Sequence[int], before: Before = MappingPro
     reference = run.bench.reference_tx
     at_taps: dict[int, dict[int, float]] = {}
     seen: dict[int, dict[int, bool]] = {}
+    metered: dict[int, dict[int, bool]] = {}
     monitors: dict[int, dict[int, float | None]] = {}
     has_los, has_monitor = (
         bool(run.module.get(name)) for name in ("LOSFlagRxSupported", "RxOpticalPowerMonSupported")
@@ -75,7 +72,10 @@ def receive_lane_map(run: Run, lanes: Sequence[int], before: Before = MappingPro
             lit = _light_alone(reference, lane, lanes, lit)
             at_taps[lane] = light.read_powers_w()
             _require_own_tap(lane, at_taps[lane], light)
-            seen[lane], monitors[lane] = _seen(run, lanes, has_los=has_los, has_monitor=has_monitor)
+            by_los, by_monitor, monitors[lane] = told_by_receivers(run, lanes)
+            seen[lane] = by_los or by_monitor or {}
+            metered[lane] = by_monitor or {}
+    wrong_los = _wrong_los(lanes, seen, metered) if has_los and has_monitor else {}
     record = run.record_acquisition(
         NAME,
         start_s,
@@ -96,7 +96,39 @@ def receive_lane_map(run: Run, lanes: Sequence[int], before: Before = MappingPro
         },
         budget=[],
     )
-    return Acquired(record, _values(run, record, lanes, seen, locked))
+    found = _values(run, record, lanes, metered if wrong_los else seen, locked)
+    for lane, text in wrong_los.items():
+        found["lane_map", lane] = Checked(
+            False,
+            text,
+            "OIF-CMIS-05.4 page 11h byte 147 against bytes 186-201",
+            record.acquisition_id,
+            record.at,
+            lane=lane,
+        )
+    return Acquired(record, found)
+
+
+def _wrong_los(
+    lanes: Sequence[int],
+    by_los: Mapping[int, Mapping[int, bool]],
+    by_monitor: Mapping[int, Mapping[int, bool]],
+) -> dict[int, str]:
+    """Receivers whose LOS is wrong, in words: by the monitors each lane is seen by its own receiver alone,
+    and by LOS it is not."""
+    if any(by_monitor[lane][other] is not (lane == other) for lane in lanes for other in lanes):
+        return {}
+    wrong: dict[int, str] = {}
+    for lane in lanes:
+        said = {lit: by_los[lit][lane] for lit in lanes if by_los[lit][lane] is not (lit == lane)}
+        if said:
+            listed = ", ".join(map(str, said))
+            flag = "not set in the dark" if any(said.values()) else "set in the light"
+            wrong[lane] = (
+                f"LOSFlagRx of lane {lane} is {flag}, with lane {listed} of the reference lit alone; all Rx "
+                f"power monitors agree with the taps"
+            )
+    return wrong
 
 
 def _light_alone(
@@ -135,22 +167,6 @@ def _require_own_tap(lane: int, powers_w: Mapping[int, float], light: ReceiverLi
         f"TP3 of its own, power_meter.{way.tap_port}",
         advice=f"Check the fibres of {' > '.join(way.path.hops)} and those of the taps: two are exchanged.",
     )
-
-
-def _seen(
-    run: Run, lanes: Sequence[int], *, has_los: bool, has_monitor: bool
-) -> tuple[dict[int, bool], dict[int, float | None]]:
-    """Which receivers see light now, and their power monitors."""
-    run.bench.clock.sleep(MONITOR_REFRESH_S)
-    monitors = {one.lane: one.rx_power_w for one in run.module.lane_monitors()} if has_monitor else {}
-    if has_los:
-        lanes_set(run.module.registers, "LOSFlagRx")  # read away what was latched before
-        run.bench.clock.sleep(FLAG_S)
-        lost = lanes_set(run.module.registers, "LOSFlagRx")
-        found = {lane: lane not in lost for lane in lanes}
-    else:
-        found = {lane: (monitors.get(lane) or 0.0) >= w_from_dbm(LIT_DBM) for lane in lanes}
-    return found, {lane: monitors.get(lane) for lane in lanes}
 
 
 def _values(

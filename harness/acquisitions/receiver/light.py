@@ -32,6 +32,8 @@ LESS_THAN_KNOWN_DB = 3.0
 _STEP_DB = 0.01
 """Of an attenuator, at least; a setting is rounded to it."""
 _NO_LIGHT_DBM = -90.0
+_WATCHED_EVERY_S = 5.0
+"""Sweeps and soaks last minutes and days, at the hottest corner too: so often its heat is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class ReceiverLight:
         self.lit = dict(lit)
         self._on, self._off = on, off
         self._set_db: dict[int, float] = {}
+        self._watched_at_s = run.bench.clock.now_s()
         # Level at 0 dB of attenuation; from the bench file first, then as the taps show it.
         self._open_dbm = {
             lane: lit[lane].average_dbm - way.path.loss_db + lit[lane].offset_db
@@ -191,10 +194,16 @@ class ReceiverLight:
                 self._set_db[lane] = attenuation_db
 
     def read_levels(self, readings: int = 1) -> dict[int, float]:
-        """Levels at TP3 by the taps, dBm by lane; :data:`_NO_LIGHT_DBM` and offset at least.
+        """Levels at TP3 by the taps, dBm by lane; :data:`_NO_LIGHT_DBM` and offset at least. The module's
+        heat is watched, too.
 
         :raises BenchError: when the meter fails.
+        :raises RanAwayError: when the module runs away (:meth:`Run.watch_heat`).
         """
+        now_s = self._run.bench.clock.now_s()
+        if now_s - self._watched_at_s >= _WATCHED_EVERY_S:
+            self._run.watch_heat()
+            self._watched_at_s = now_s
         levels = {
             lane: dbm_from_w(max(power_w, w_from_dbm(_NO_LIGHT_DBM))) + self.lit[lane].offset_db
             for lane, power_w in self.read_powers_w(readings).items()

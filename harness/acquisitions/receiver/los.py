@@ -18,9 +18,10 @@ from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.receiver.light import ReceiverLight
 from harness.acquisitions.receiver.prepared import Before, Prepared, Values, nothing, prepared
 from harness.judging.budgets import budget_of
-from harness.judging.measured import NotOffered
+from harness.judging.measured import Checked, NotOffered
 from harness.judging.uncertainty import Contribution, expanded, from_expanded
 from harness.run import Run
+from harness.run_folder.records import Acquisition
 
 NAME = "receiver_los"
 PARAMETERS = ("los_assert", "los_deassert", "los_hysteresis")
@@ -101,13 +102,13 @@ def receiver_los(run: Run, lanes: Sequence[int], before: Before = MappingProxyTy
         levels = {"los_assert": edge.assert_dbm, "los_deassert": edge.deassert_dbm}
         for name, level in levels.items():
             if level is None:
-                measured[name, lane] = _never(name, edge)
+                measured[name, lane] = _never(run, record, lane, name, edge, light.lit[lane].offset_db)
                 continue
             uncertainty = expanded(budget_of(name).contributions(given[lane]))
             make = run.measured_from(record, lane=lane, uncertainty=uncertainty)
             measured[name, lane] = make(value=level - offset[lane], unit="dBm", **common)
         if edge.assert_dbm is None or edge.deassert_dbm is None:
-            measured["los_hysteresis", lane] = _never("los_hysteresis", edge)
+            measured["los_hysteresis", lane] = NotOffered("LOSFlagRx has not both edges")
             continue
         make = run.measured_from(
             record, lane=lane, uncertainty=expanded(budget_of("los_hysteresis").contributions())
@@ -206,10 +207,22 @@ def _given(bench: Prepared, light: ReceiverLight, lane: int, *, of_oma: bool) ->
     return given
 
 
-def _never(name: str, edge: _Edges) -> NotOffered:
-    levels = [level for level, _ in edge.history]
-    which = "released" if name == "los_deassert" else "asserted and released"
-    return NotOffered(
-        f"LOSFlagRx was not {which if name != 'los_assert' else 'asserted'} between {min(levels):.1f} and "
-        f"{max(levels):.1f} dBm OMAouter at TP3"
+def _never(
+    run: Run, record: Acquisition, lane: int, name: str, edge: _Edges, offset_db: float
+) -> Checked | NotOffered:
+    """An edge that was not found: the module's failure where light was certainly little, or much, enough."""
+    levels = [level - offset_db for level, _ in edge.history]
+    if name == "los_assert":
+        least_dbm = min(levels)
+        text = f"LOSFlagRx was not asserted down to {least_dbm:.1f} dBm average at TP3"
+        failed = least_dbm + offset_db <= LOWEST_DBM + COARSE_DB
+    else:
+        most_dbm = max((level - offset_db for level, los in edge.history if los), default=-99.0)
+        text = f"LOSFlagRx was asserted, up to {most_dbm:.1f} dBm average at TP3, and not released"
+        works = run.limits.resolve("average_receive_power", run.facts, lane=lane)
+        failed = works is not None and works.low is not None and most_dbm > works.low.value + COARSE_DB
+    if not failed:
+        return NotOffered(text)
+    return Checked(
+        False, text, "OIF-CMIS-05.4 page 11h byte 147", record.acquisition_id, record.at, lane=lane
     )

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 
+from drivers.errors import InstrumentError
 from harness.acquisitions.acquired import Acquired
 from harness.acquisitions.receiver.counting import Counted, count
 from harness.acquisitions.receiver.light import highest_at_tp3_dbm, lit_by
 from harness.acquisitions.receiver.prepared import Before, Prepared, Values, nothing, prepared
+from harness.acquisitions.receiver.sensitivity import limit_ber
 from harness.acquisitions.receiver.waterfall import ber_uncertainty
 from harness.judging.budgets import budget_of
-from harness.judging.measured import NotOffered
+from harness.judging.measured import Contradiction, NotOffered
 from harness.judging.uncertainty import expanded, from_expanded
 from harness.run import Run
 
@@ -81,6 +83,16 @@ def receiver_overload(run: Run, lanes: Sequence[int], before: Before = MappingPr
             measured["overload_ber", lane] = NotOffered(
                 _missing(lane, one.level_dbm, wanted[lane], offsets[lane])
             )
+            continue
+        ber = limit_ber(run)
+        if -short_db > TOO_MUCH_DB and ber is not None and one.ber > ber:
+            strong = InstrumentError(
+                "reference_tx",
+                f"lane {lane}: {one.level_dbm - offsets[lane]:.2f} dBm average came to TP3, {-short_db:.2f} "
+                "dB more than a receiver must work with: that it errs there proves nothing",
+                advice="Calibrate the reference anew, or add a pad to the way.",
+            )
+            measured["overload_ber", lane] = Contradiction(strong)
             continue
         # A ratio in overload rises with power; by how much is not known of one level.
         _, by_counts = ber_uncertainty(one, 0.0)

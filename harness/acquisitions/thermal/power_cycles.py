@@ -3,18 +3,20 @@ its light must be back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from drivers.cmis.errors import CmisError
+from drivers.errors import InstrumentError
 from drivers.units import db_from_ratio, dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.launch_power import (
     AVERAGING_S,
     LOWEST_MONITORED_DBM,
-    METER_WAVELENGTH_NM,
+    MONITOR_REFRESH_S,
     meter_ports,
+    meter_wavelengths_nm,
     read_at_meter_w,
     route_transmitters,
 )
@@ -42,8 +44,8 @@ def power_cycles(run: Run, lanes: Sequence[int], *, count: int | None = None) ->
     bench, wanted = run.bench, thermal_definition()
     assert run.conditions is not None
     run.require_module_up()
-    paths = route_transmitters(bench, lanes)
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
+    paths = route_transmitters(bench, lanes, run.pmd.wavelengths_in_one_fibre_nm)
+    bench.set_up_power_meter(meter_wavelengths_nm(run.pmd, paths), AVERAGING_S, meter_ports(paths))
     start_s = bench.clock.now_s()
     before_w = read_at_meter_w(bench, paths)
     floor_w = w_from_dbm(bench.power_meter.range_dbm[0])
@@ -74,6 +76,9 @@ def power_cycles(run: Run, lanes: Sequence[int], *, count: int | None = None) ->
         )
         lost = {lane: db for lane, db in moved.items() if abs(db) > wanted.light_within_db}
         if lost:
+            _require_dark(
+                run, {lane: dbm_from_w(max(after_w[lane], floor_w)) + paths[lane].loss_db for lane in lost}
+            )
             listed = ", ".join(f"lane {lane} {db:+.2f} dB" for lane, db in lost.items())
             failure = f"cycle {number}: light is not back within {wanted.light_within_db:g} dB: {listed}"
             break
@@ -120,3 +125,22 @@ def power_cycles(run: Run, lanes: Sequence[int], *, count: int | None = None) ->
             else NotOffered("the lane was dark before" if lane in dark else text)
         )
     return Acquired(record, measured)
+
+
+def _require_dark(run: Run, levels_dbm: Mapping[int, float]) -> None:
+    """Before light that is missing is laid to the module.
+
+    :raises InstrumentError: when nothing arrives of a lane whose own monitor shows light.
+    """
+    run.bench.clock.sleep(MONITOR_REFRESH_S)
+    for monitor in run.module.lane_monitors():
+        level_dbm = levels_dbm.get(monitor.lane, 0.0)
+        if level_dbm < LOWEST_MONITORED_DBM and (monitor.tx_power_w or 0.0) >= w_from_dbm(
+            LOWEST_MONITORED_DBM
+        ):
+            raise InstrumentError(
+                "power_meter",
+                f"lane {monitor.lane}: {level_dbm:.1f} dBm arrives after a power cycle, and the module's "
+                "monitor shows light",
+                advice="Check the fibres to the power meter: was one pulled meanwhile?",
+            )

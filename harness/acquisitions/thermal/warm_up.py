@@ -12,8 +12,8 @@ from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.launch_power import (
     AVERAGING_S,
     LOWEST_MONITORED_DBM,
-    METER_WAVELENGTH_NM,
     meter_ports,
+    meter_wavelengths_nm,
     read_at_meter_w,
     route_transmitters,
 )
@@ -51,8 +51,8 @@ def warm_up(run: Run, lanes: Sequence[int]) -> Acquired:
     assert run.conditions is not None
     corner = run.conditions.corner
     run.require_module_up()
-    paths = route_transmitters(bench, lanes)
-    bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
+    paths = route_transmitters(bench, lanes, run.pmd.wavelengths_in_one_fibre_nm)
+    bench.set_up_power_meter(meter_wavelengths_nm(run.pmd, paths), AVERAGING_S, meter_ports(paths))
     start_s = bench.clock.now_s()
     run.conditioner.power_off()
     bench.clock.sleep(wanted.cold_off_s)

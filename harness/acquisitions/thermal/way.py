@@ -19,10 +19,11 @@ from drivers.units import dbm_from_w, w_from_dbm
 from harness.acquisitions.acquired import Acquired, Value
 from harness.acquisitions.launch_power import (
     AVERAGING_S,
-    METER_WAVELENGTH_NM,
     meter_ports,
+    meter_wavelengths_nm,
     read_at_meter_w,
     route_transmitters,
+    wavelengths_shown,
 )
 from harness.conditions.conditioner import Conditions
 from harness.conditions.corner import Corner
@@ -88,8 +89,10 @@ class _Watch:
             return
         try:
             if not self._paths:
-                paths = route_transmitters(bench, self._lanes)
-                bench.set_up_power_meter(METER_WAVELENGTH_NM, AVERAGING_S, meter_ports(paths))
+                pmd = self._run.pmd
+                paths = route_transmitters(bench, self._lanes, pmd.wavelengths_in_one_fibre_nm)
+                wavelengths_nm = meter_wavelengths_nm(pmd, paths)
+                bench.set_up_power_meter(wavelengths_nm, AVERAGING_S, meter_ports(paths))
                 self._paths = paths
             look: dict[str, Any] = {
                 "at_s": at_s,
@@ -111,7 +114,10 @@ class _Watch:
         record = self._run.record_acquisition(
             NAME,
             self._start_s,
-            conditions={"wavelength_nm": METER_WAVELENGTH_NM, "averaging_s": AVERAGING_S},
+            conditions={
+                "wavelength_nm": wavelengths_shown(self._run.pmd, self._lanes),
+                "averaging_s": AVERAGING_S,
+            },
             data={
                 "timeline": self._looks,
                 "path_loss_db": {str(lane): path.loss_db for lane, path in self._paths.items()},
