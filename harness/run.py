@@ -84,7 +84,7 @@ class Run:
         self.identity_fault = ""
         self.facts: dict[str, float] = {}
         self.accept_overdue = False
-        """Whether calibrations that were due before :attr:`judged_on` may be used; the report says so then."""
+        """Whether calibrations that were due before :attr:`judged_on` may be used; the report says so."""
         self.judged_on: datetime.date | None = None
         """The day that due dates are held against: of a replay that of its recording; None: today."""
         self.conditions: Conditions | None = None

@@ -106,8 +106,9 @@ class ParameterGrid:
 
     @property
     def numeric(self) -> bool:
-        """Whether there are numbers to plot."""
-        return any(cell.measurement.value is not None for cell in self.cells.values())
+        """Whether there are numbers to plot; a yes or no is none."""
+        measurements = (cell.measurement for cell in self.cells.values())
+        return any(row.kind == "number" and row.value is not None for row in measurements)
 
 
 def corner_of(measurement: Measurement) -> Corner:

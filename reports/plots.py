@@ -62,6 +62,7 @@ _STYLE: dict[Any, Any] = {
     "hatch.linewidth": 0.6,
 }
 _LEGEND_COLUMNS = 8
+_CORNERS_OF_A_STRIP = 2  # one corner is said in the table
 _VISIT_GAP = 0.7
 _LANE_SPREAD = 0.5
 _FONTS = "'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -71,9 +72,9 @@ _PLAIN = re.compile(r"[^\x20-\x7e\u00a0\u00b0-\u00ff\u0391-\u03c9\u2013\u2212\u2
 
 def corner_plot(grid: ParameterGrid, key: str) -> str:
     """One parameter over the corners, a series per lane with error bars U, limits and guard bands: an SVG
-    element, or an empty string when there is nothing to plot (no corners, or no numbers). ``key``: letters
+    element, or an empty string when there is nothing to plot (one corner, or no numbers). ``key``: letters
     and digits, unique in the document, that all its ids start with."""
-    if not grid.has_corners or not grid.numeric:
+    if not grid.has_corners or not grid.numeric or len(grid.corners) < _CORNERS_OF_A_STRIP:
         return ""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.6, 3.4))
