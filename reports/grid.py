@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.judging.parameters import PARAMETERS
 from harness.run_folder.manifest import LimitEntry
 from harness.run_folder.records import Measurement
 from reports.text import decimals_for, difference_unit, interval, number, plain, with_unit
@@ -86,6 +87,15 @@ class ParameterGrid:
         return self.lanes == (None,)
 
     @property
+    def of_host_lanes(self) -> bool:
+        """Whether it belongs to host lanes, of which there are others than media lanes."""
+        return any(cell.measurement.host_lane is not None for cell in self.cells.values())
+
+    def worst_of_all(self) -> Cell | None:
+        """The worst item of all lanes and corners."""
+        return worst_cell(self.cells.values())
+
+    @property
     def has_corners(self) -> bool:
         """Whether it was taken at corners."""
         return any(corner != Corner(None, None, None) for corner in self.corners)
@@ -156,7 +166,8 @@ def grids(measurements: Sequence[Measurement], limits: Sequence[LimitEntry]) -> 
 def title_of(parameter: str, limits: Sequence[LimitEntry]) -> str:
     """A parameter as people call it."""
     named = next((entry.title for entry in limits if entry.parameter == parameter and entry.title), "")
-    return named or parameter.replace("_", " ").capitalize()
+    known = PARAMETERS.get(parameter)
+    return named or (known.title if known else parameter.replace("_", " ").capitalize())
 
 
 def _grid(name: str, rows: Sequence[Measurement], limits: Sequence[LimitEntry]) -> ParameterGrid:

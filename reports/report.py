@@ -120,7 +120,9 @@ def _subject(manifest: Manifest) -> str:
 
 
 def _lanes(parameter_grids: Sequence[ParameterGrid]) -> list[int]:
-    return sorted({lane for grid in parameter_grids for lane in grid.lanes if lane is not None})
+    """Media lanes; of host lanes the matrix has the worst, and their own table has all."""
+    media = [grid for grid in parameter_grids if not grid.of_host_lanes]
+    return sorted({lane for grid in media for lane in grid.lanes if lane is not None})
 
 
 def _waivers(measurements: Sequence[Measurement]) -> list[tuple[str, int]]:
